@@ -1,5 +1,7 @@
 """What is stored and cannot be read: one sentence that names the row, and shows nothing of what is in it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 _REASON_CHARS_MAX: Final = 200
@@ -27,6 +29,15 @@ def unreadable(table: str, key: object, problem: BaseException) -> StoredRowUnre
     named = isinstance(problem, LookupError) or not text
     reason = f"{type(problem).__name__} {text}".strip() if named else text
     return StoredRowUnreadable(table, key, reason[:_REASON_CHARS_MAX])
+
+
+@contextmanager
+def reading_row(table: str, key: object) -> Iterator[None]:
+    """What the row leads to is raised as `StoredRowUnreadable`."""
+    try:
+        yield
+    except UNREADABLE as problem:
+        raise unreadable(table, key, problem) from problem
 
 
 def check(table: str, key: object, *, that: bool, otherwise: str) -> None:

@@ -91,6 +91,19 @@ async def test_damage_is_found(store: PostgresStore, database_url: str, damage: 
     assert any(finds in sentence for sentence in found.differences), found.differences
 
 
+def test_each_sentence_is_one_line_however_long_it_is() -> None:
+    """A program looks for the lines that begin with a word of ours."""
+    found = Audit(unresolved=["order [1]: " + "it is not known " * 20])
+    found.differs("members", "0x\n[bold]\x1b[31m", "it is long " * 40)
+    page = io.StringIO()
+    show(found, Console(file=page, width=40))
+    unresolved, differs, last = page.getvalue().splitlines()[-3:]
+    assert unresolved == f"unresolved: {found.unresolved[0]}"
+    assert differs == f"DIFFERS: {found.differences[0]}"
+    assert differs.startswith(r"DIFFERS: members 0x\n[bold]\x1b[31m: it is long")
+    assert last == "1 differences."
+
+
 def test_no_number_is_cut_where_the_page_is_narrow() -> None:
     whole = 2**63
     narrow = Console(file=io.StringIO(), width=40)

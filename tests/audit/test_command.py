@@ -62,14 +62,24 @@ def test_a_master_seed_that_is_not_there(copy: Path, tmp_path: Path) -> None:
     assert audited(copy, "--master-seed", str(missing)) == (2, f"countermand: there is no master seed {missing}\n")
 
 
-async def test_a_database_of_another_version(copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("DROP TABLE api_keys", "the database has no table api_keys: "),
+        (
+            "ALTER TABLE onchain_orders DROP COLUMN ended_nth; DELETE FROM migrations WHERE number > 10",
+            "migrations 11: the database lacks 0011_ended_in_a_slot.sql: it is of an older Countermand; ",
+        ),
+    ],
+)
+async def test_a_database_of_another_version(copy: Path, change: str, found: str) -> None:
     async with EmbeddedPostgres(copy) as server:
         connection = await asyncpg.connect(server.dsn)
-        await connection.execute("DROP TABLE api_keys")
+        await connection.execute(change)
         await connection.close()
     status, words = audited(copy)
     assert status == 2
-    assert words.startswith("countermand: the database has no table api_keys: ")
+    assert words.startswith(f"countermand: {found}")
     assert words.count("\n") == 1
 
 

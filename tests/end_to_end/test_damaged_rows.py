@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from countermand.store.embedded import EmbeddedPostgres
 from tests.conftest import NUMBERS
+from tests.end_to_end.crash_support import Server
 from tests.end_to_end.damage import READ_AT_A_START, READ_WHEN_ASKED, WRONG, Connections, fill, start
 
 CANNOT_RUN = 2
@@ -158,3 +159,21 @@ async def test_what_is_whole_starts(filled: Filled, monkeypatch: pytest.MonkeyPa
     name = await filled.copy()
     assert (await start(filled.url(name), filled.data, monkeypatch)).words == "it started"
     await filled.drop(name)
+
+
+@pytest.mark.parametrize("damage", ["meta = '\\x00'", "meta = '\\x'", "raw = '\\x00'", "error = 'x'"])
+async def test_a_transaction_that_the_index_reads_again_is_named(
+    filled: Filled, copy: Copy, tmp_path: Path, damage: str
+) -> None:
+    """A start does not read it, but the index of orders on the chain does soon after: it ended with 1, as by a bug."""
+    await copy.damage(f"UPDATE chain_transactions SET {damage}")
+    await copy.damage("DELETE FROM onchain_cursors")  # It reads all again, as always what landed beside its newest.
+    server = Server(tmp_path / "venue", "--database-url", copy.url, "--master-seed", str(filled.data / "master-seed"))
+    try:
+        await server.spawn()
+        assert await server.ended() == CANNOT_RUN, server.log()
+        last = server.log().splitlines()[-1]
+        assert last.startswith("countermand: row ")
+        assert " of table chain_transactions cannot be read: " in last
+    finally:
+        await server.kill()

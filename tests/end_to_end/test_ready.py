@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.end_to_end.crash_support import Server, until
 
 _LONG_ENOUGH_S = 1
+WALLET = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
 
 
 @pytest.mark.parametrize(("shard", "table"), [(0, "orders"), (1, "book_orders")])
@@ -33,4 +35,50 @@ async def test_it_waits_for_the_orders_of_every_family(
         assert (await spawning).startswith("Countermand is ready:")
     finally:
         await blocker.close()
+        await server.kill()
+
+
+async def test_idle_connections_that_are_cut_harm_nothing(tmp_path: Path, database_url: str) -> None:
+    """As by `idle_session_timeout`. The chain's next commit was refused with 503, and all of it was loaded again."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    name = urlsplit(database_url).path.removeprefix("/")
+    operator = await asyncpg.connect(database_url.replace(f"/{name}?", "/postgres?"))
+    try:
+        await server.start()
+        await server.does("POST", "/sandbox/airdrop", {"wallet": WALLET, "mint": "SOL", "amount": "1000000"})
+        await operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        for _ in range(10):
+            await asyncio.sleep(_LONG_ENOUGH_S / 5)
+            await server.does("GET", "/health/ready")
+        await server.does("POST", "/sandbox/airdrop", {"wallet": WALLET, "mint": "SOL", "amount": "1000000"})
+        await server.price("151")
+    finally:
+        await operator.close()
+        await server.kill()
+
+
+async def test_it_is_not_ready_while_the_database_is_away(tmp_path: Path, database_url: str) -> None:
+    """Nothing is asked of it meanwhile: no commit fails that could tell."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    name = urlsplit(database_url).path.removeprefix("/")
+    operator = await asyncpg.connect(database_url.replace(f"/{name}?", "/postgres?"))
+
+    async def is_ready() -> bool:
+        return (await server.ask("GET", "/health/ready")).status == 200
+
+    async def is_not_ready() -> bool:
+        return not await is_ready()
+
+    try:
+        await server.start()
+        await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        await until(is_not_ready)
+        reply = await server.ask("GET", "/health/ready")
+        assert reply.body == {"status": "not ready", "reason": "the database does not answer"}
+        await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        await until(is_ready)
+    finally:
+        await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        await operator.close()
         await server.kill()

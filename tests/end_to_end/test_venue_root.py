@@ -256,6 +256,10 @@ def test_it_shows_prices_books_and_what_it_lacks(priced: Venue, admin: str) -> N
     ("path", "status", "words"),
     [
         ("/admin/orders?limt=2", 400, "limt: unknown query parameter; did you mean limit?"),
+        ("/admin/prices?token=SOL", 400, "token: unknown query parameter; this path takes none"),
+        ("/admin/books?market=btcusdc", 400, "market: unknown query parameter; this path takes none"),
+        ("/admin/orders/7?limit=1", 400, "limit: unknown query parameter; this path takes none"),
+        ("/admin/orders/%00", 400, "The path holds the character NUL"),
         ("/admin/orders?state=opne", 400, "state: expected "),
         ("/admin/orders/7", 404, "7: no order of this venue; GET /admin/orders lists them"),
         ("/admin/prices/SOLL", 404, "'SOLL' is neither the mint nor the symbol of a token of this venue"),
@@ -267,7 +271,15 @@ def test_it_shows_prices_books_and_what_it_lacks(priced: Venue, admin: str) -> N
 def test_what_has_no_meaning_is_refused_by_name(venue: Venue, admin: str, path: str, status: int, words: str) -> None:
     answer = looks(venue, admin, path)
     assert answer.status == status
+    assert answer.body["error"]["code"] == {400: "invalid_request", 404: "not_found"}[status]
     assert answer.body["error"]["message"].startswith(words)
+
+
+def test_prices_are_set_by_a_body_alone(priced: Venue, admin: str) -> None:
+    headers = {"x-api-key": admin, "content-type": "application/json"}
+    answer = priced.ask("PUT", "/admin/prices?SOL=1", {"SOL": "160"}, headers=headers)
+    assert (answer.status, answer.body["error"]["code"]) == (400, "invalid_request")
+    assert priced.ask("GET", f"/price/v3?ids={SOL.mint}").ok()[SOL.mint]["usdPrice"] == 150
 
 
 def test_it_tells_what_happens(priced: Venue, alice: Trader, admin: str) -> None:

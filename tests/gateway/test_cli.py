@@ -121,6 +121,14 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["simulate", "--seed", "1", "--seeds", "1..2"], "exclude each other"),
         (["simulate", "--steps", "0"], "--steps 0"),
         (["simulate", "--book", "--chain", "svm"], "--book and --chain svm exclude each other"),
+        (["serve", "--data", ""], "--data: the name is empty"),
+        (["serve", "--master-seed", ""], "--master-seed: the name is empty"),
+        (["serve", "--api-keys", ""], "--api-keys: the name is empty"),
+        (["serve", "--announce="], "--announce: the name is empty"),
+        (["audit", "--data", ""], "--data: the name is empty"),
+        (["doctor", "--data", ""], "--data: the name is empty"),
+        (["keys", "list", "--data", ""], "--data: the name is empty"),
+        (["exec", "--log-file", "", "--", "true"], "--log-file: the name is empty"),
         (["audit", "--database-url", "mysql://me:secret@db"], "--database-url"),
         (["audit", "--database-url", "postgresql://127.0.0.1:1/none"], "no connection to the database"),
     ],
@@ -154,6 +162,7 @@ def test_variables_count_and_options_win_over_them(tmp_path: Path) -> None:
     assert "--port 70001" in command("serve", environ=environ).stderr
     shown = json.loads(command("serve", "--port", "1", "--rpc-url", "", environ=environ | {"SHOW": "1"}).stdout or "{}")
     assert shown == {}, "an empty --rpc-url is not absent"
+    assert "COUNTERMAND_DATA: the name is empty" in command("serve", environ=environ | {"COUNTERMAND_DATA": ""}).stderr
     shown = json.loads(command("serve", "--port", "1", environ=environ | {"SHOW": "1"}).stdout)
     assert shown == {
         "port": 1,
@@ -250,9 +259,11 @@ def test_doctor_says_what_is_wrong_and_the_remedy(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "it changes nothing"
 
 
-def test_doctor_finds_nothing_wrong_where_a_venue_can_run(tmp_path: Path) -> None:
-    done = command("doctor", "--port", "0", "--data", str(tmp_path))
-    assert done.returncode == 0, done.stdout
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_doctor_finds_nothing_wrong_where_a_venue_can_run(tmp_path: Path, host: str) -> None:
+    """A venue without a sandbox listens anywhere."""
+    done = command("doctor", "--host", host, "--port", "0", "--data", str(tmp_path))
+    assert done.returncode == 0, done
 
 
 @pytest.mark.parametrize(
@@ -270,6 +281,21 @@ def test_doctor_names_what_is_wrong(options: list[str], check: str, words: str) 
     assert words in wrong[check]
 
 
+async def test_doctor_looks_at_the_encoding_of_the_database(database_url: str) -> None:
+    """A start on one that holds no UTF8 ends with its first migration."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE DATABASE latin ENCODING LATIN1 LOCALE 'C' TEMPLATE template0")
+    try:
+        url = database_url.replace(f"/{await connection.fetchval('SELECT current_database()')}?", "/latin?")
+        told = json.loads(command("doctor", "--port", "0", "--database-url", url, "--json").stdout)
+    finally:
+        await connection.execute("DROP DATABASE latin")
+        await connection.close()
+    found = {each["check"]: each for each in told["findings"]}["encoding"]
+    assert (found["verdict"], "LATIN1" in found["found"]) == ("wrong", True)
+    assert "--encoding UTF8" in found["remedy"]
+
+
 async def test_doctor_looks_at_the_rights_of_a_role(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN")
@@ -280,6 +306,7 @@ async def test_doctor_looks_at_the_rights_of_a_role(database_url: str) -> None:
         told = json.loads(command("doctor", "--port", "0", "--database-url", url, "--json").stdout)
         seen[role] = {each["check"]: (each["verdict"], each.get("remedy")) for each in told["findings"]}
     assert seen["countermand"]["rights"] == ("ok", None)
+    assert seen["countermand"]["encoding"] == ("ok", None)
     assert seen["countermand"]["durability"][0] == "wrong", "the tests' server does not wait for the disk"
     assert seen["guest"]["rights"][0] == "wrong"
     assert "GRANT CREATE ON SCHEMA public TO guest" in str(seen["guest"]["rights"][1])

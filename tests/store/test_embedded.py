@@ -1,6 +1,7 @@
 """The embedded PostgreSQL, real processes and real signals: it starts on whatever it finds, and loses nothing."""
 
 import asyncio
+import errno
 import os
 import signal
 import stat
@@ -121,6 +122,16 @@ async def test_a_data_directory_has_one_user(tmp_path: Path) -> None:
         assert str(busy.value) == f"the data directory {tmp_path} is in use by process {os.getpid()}"
         assert running_dsn(tmp_path) == postgres.dsn
     assert running_dsn(tmp_path) is None
+
+
+async def test_a_full_disk_is_told_with_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int, _data: bytes, _offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    for _ in range(2):  # The second one finds no lock of the first.
+        with pytest.raises(PostgresUnavailable, match=f"the data directory {tmp_path} cannot be written: .*No space"):
+            await EmbeddedPostgres(tmp_path).start()
 
 
 async def test_the_path_of_the_data_may_be_long(tmp_path: Path) -> None:

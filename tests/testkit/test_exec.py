@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -131,13 +132,17 @@ def test_a_venue_announces_itself_while_it_serves(tmp_path: Path) -> None:
             "pid": venue.process.pid,
             "version": told["version"],
         }
+        second = ["--port", str(urlsplit(venue.url).port), "--data", str(tmp_path / "other"), "--announce", str(file)]
+        started = subprocess.run([*COUNTERMAND, "serve", *second], capture_output=True, timeout=60, check=False)
+        assert started.returncode == 2
+        assert json.loads(file.read_text()) == told, "a start that is refused leaves the venue's that has the port"
     assert not file.exists()
     assert not [each for each in tmp_path.iterdir() if each.name.startswith(".announced")]
 
 
 def test_an_announcement_that_cannot_be_written_refuses_the_start(tmp_path: Path) -> None:
     started = subprocess.run(
-        [*COUNTERMAND, "serve", "--announce", str(tmp_path / "none" / "file")],
+        [*COUNTERMAND, "serve", "--port", "0", "--announce", str(tmp_path / "none" / "file")],
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,15 +1,15 @@
 """`/admin/…`: a venue as its operator sees it. Nothing here changes anything."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
 from falcon.asgi import Request, Response, SSEvent
 
 from countermand.admin.authenticator import AdminAuthenticator
-from countermand.admin.envelope import RESPONDER, error
+from countermand.admin.envelope import RESPONDER, decline_any_query, declining, error
 from countermand.answering import Answer, Declined, encode
 from countermand.api_keys import Scope
 from countermand.gateway.asgi import ONLY_HEAD
@@ -17,7 +17,7 @@ from countermand.inspection import price_history, stream
 from countermand.inspection.books import books_of
 from countermand.inspection.orders import PARAMETERS, OrderInspector, asked
 from countermand.inspection.price_history import PriceHistory
-from countermand.inspection.queries import QueryRefused, limit_in, parameters, shown
+from countermand.inspection.queries import limit_in, parameters, shown
 from countermand.inspection.stream import EventStream
 from countermand.inspection.wire import TokenWire
 from countermand.kernel.ports import Unavailable
@@ -87,20 +87,20 @@ class InspectionResource:
     @RESPONDER.answers
     async def on_get_venue(self, req: Request) -> Answer:
         await self._admit(req)
-        with _declining():
-            parameters(req.query_string)
+        decline_any_query(req)
         return Answer(encode(self._venue.shown()))
 
     @RESPONDER.answers
     async def on_get_orders(self, req: Request) -> Answer:
         await self._admit(req)
-        with _declining():
+        with declining():
             wanted = asked(parameters(req.query_string, PARAMETERS))
         return Answer(encode({"orders": await self._venue.orders.orders(wanted)}))
 
     @RESPONDER.answers
     async def on_get_order(self, req: Request, order_id: str) -> Answer:
         await self._admit(req)
+        decline_any_query(req)
         found = await self._venue.orders.order(order_id)
         if found is None:
             return error(404, "not_found", f"{shown(order_id)}: no order of this venue; GET /admin/orders lists them")
@@ -109,7 +109,7 @@ class InspectionResource:
     @RESPONDER.answers
     async def on_get_prices(self, req: Request, token: str) -> Answer:
         await self._admit(req)
-        with _declining():
+        with declining():
             limit = limit_in(parameters(req.query_string, ("limit",)).get("limit", "1000"), price_history.KEPT)
         try:
             mint = self._venue.tokens.named(token).mint
@@ -120,6 +120,7 @@ class InspectionResource:
     @RESPONDER.answers
     async def on_get_books(self, req: Request) -> Answer:
         await self._admit(req)
+        decline_any_query(req)
         return Answer(encode(await books_of(self._venue.books)))
 
     async def on_get_events(self, req: Request, resp: Response) -> None:
@@ -128,7 +129,7 @@ class InspectionResource:
     async def _opened(self, req: Request, resp: Response) -> Answer:
         await self._admit(req)
         events = self._venue.events
-        with _declining():
+        with declining():
             given = parameters(req.query_string, stream.PARAMETERS)
             wanted = events.asked(given, req.get_header("last-event-id"))
             if not req.scope.get("state", {}).get(ONLY_HEAD):
@@ -160,14 +161,6 @@ class InspectionResource:
 
     async def _admit(self, req: Request) -> None:
         await self._authenticator.require(req, Scope.ADMIN)
-
-
-@contextmanager
-def _declining() -> Iterator[None]:
-    try:
-        yield
-    except QueryRefused as refused:
-        raise Declined(error(400, "invalid_request", str(refused))) from None
 
 
 PATHS: Final = (

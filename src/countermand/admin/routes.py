@@ -7,7 +7,7 @@ import msgspec
 from falcon.asgi import Request
 
 from countermand.admin.authenticator import AdminAuthenticator
-from countermand.admin.envelope import RESPONDER, error
+from countermand.admin.envelope import RESPONDER, decline_any_query, error
 from countermand.answering import Answer, Declined, encode
 from countermand.api_keys import Scope
 from countermand.json_flaws import DECODING_ERRORS
@@ -36,12 +36,14 @@ class PricesResource(msgspec.Struct, frozen=True):
     @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         await self.authenticator.require(req, Scope.ADMIN)
+        decline_any_query(req)
         return self._shown()
 
     @RESPONDER.answers_body
     async def on_put(self, req: Request, body: bytes) -> Answer:
         """All of them, or, if one is refused, none."""
         await self.authenticator.require(req, Scope.ADMIN)
+        decline_any_query(req)
         for mint, price in self._read(body).items():
             await self.observe(mint, price)
         return self._shown()

@@ -74,7 +74,7 @@ def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGa
     surroundings.operator(app, authenticator)
     operations.mount(
         app,
-        not_ready_because=_first(_loading(families), surroundings.not_ready_because),
+        not_ready_because=_first(_loading(families), infra.reachable.reason, surroundings.not_ready_because),
         missing=surroundings.missing,
         documents={
             "trigger-v2": trigger_openapi.openapi,

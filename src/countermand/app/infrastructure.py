@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from countermand.app.reachable import Reachable
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
@@ -70,6 +71,7 @@ class Infrastructure(Struct, frozen=True):
     newest_slot: Callable[[], int | None]
     incarnation: TokenIncarnation
     taken: Taken
+    reachable: Reachable = field(default_factory=Reachable)
 
 
 @asynccontextmanager

@@ -5,12 +5,13 @@ import gc
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
 from countermand.app.database import Database, database_of
 from countermand.app.families import Families
+from countermand.app.reachable import Reachable
 from countermand.app.running import App
 from countermand.app.seeds import keys_of, seed_of
 from countermand.app.together import together
@@ -43,6 +44,7 @@ _YOUNG_OBJECTS: Final = 5_000
 _YOUNG_COLLECTIONS: Final = 4
 """After so many it walks once through all that survived them. At Python's ten that held the loop for up to 0.2 s."""
 
+_ShardStore: TypeAlias = PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore
 AppOf = Callable[[Settings, VaultKeys, str], AbstractAsyncContextManager[App]]
 
 _log: Final = structlog.get_logger("countermand")
@@ -58,10 +60,10 @@ async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
     stop = stop_on_signals()
     if settings.end_with_stdin:
         stop_at_end_of_stdin(stop)
-    begin_announcing(settings)
     listeners = claim(settings.host, settings.port)
     leaving = asyncio.create_task(_leave_in_time(stop))
     try:
+        begin_announcing(settings)  # The file may be that of the venue that has the port.
         seed = seed_of(settings)
         async with database_of(settings) as database:
             keys = await keys_of(settings, seed, database.dsn)
@@ -112,10 +114,10 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         index.run(),
         database.keep_alive(),
         *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
-        _watch_the_fence(trigger.shard, infra.stores.trigger),
-        _watch_the_fence(dca.shard, infra.stores.dca),
-        _watch_the_fence(book.shard, infra.stores.book),
-        _watch_the_fence(index.shard, infra.stores.index),
+        _watch_the_fence(trigger.shard, infra.stores.trigger, infra.reachable),
+        _watch_the_fence(dca.shard, infra.stores.dca, infra.reachable),
+        _watch_the_fence(book.shard, infra.stores.book, infra.reachable),
+        _watch_the_fence(index.shard, infra.stores.index, infra.reachable),
         infra.incarnation.follow(infra.clock),
         infra.clock.watch(),
         _housekeeping(families),
@@ -203,18 +205,29 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
 
 async def _watch_the_fence(
     shard: TriggerShard | DcaShard | BookShard | ChainIndexShard,
-    store: PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore,
+    store: _ShardStore,
+    reachable: Reachable,
 ) -> None:
-    """A writer without commits would not learn that it was replaced, and would answer from an old memory."""
+    """A writer without commits would not learn that it was replaced, or that the database is away."""
     while True:
         await asyncio.sleep(_FENCE_S)
         epoch = shard.epoch
         try:
-            newest = await store.epoch(shard.number)
+            newest = await _newest(store, shard.number)
         except Unavailable:
+            reachable.was_silent(shard.number)
             continue
+        reachable.answered(shard.number)
         if epoch is not None and epoch == shard.epoch and newest > epoch:
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
+
+
+async def _newest(store: _ShardStore, shard: int) -> int:
+    """A connection that was cut while it was idle says nothing of the database: another one is asked."""
+    try:
+        return await store.epoch(shard)
+    except Unavailable:
+        return await store.epoch(shard)
 
 
 async def _housekeeping(families: Families) -> None:

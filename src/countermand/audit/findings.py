@@ -65,8 +65,15 @@ class Audit(Struct):
         """`key` None: it is about the whole table. Of a table that is lost, only the first rows are named."""
         found = self._found[table] = self._found.get(table, 0) + 1
         if found <= NAMED_MAX:
-            self.differences.append(f"{table}: {what}" if key is None else f"{table} {key}: {what}")
+            self.differences.append(_on_one_line(f"{table}: {what}" if key is None else f"{table} {key}: {what}"))
 
     def unnamed(self) -> Mapping[str, int]:
         """How many more differences each table has than are named."""
         return {table: found - NAMED_MAX for table, found in self._found.items() if found > NAMED_MAX}
+
+
+def _on_one_line(sentence: str) -> str:
+    """What is stored, and damaged, may hold any character."""
+    if sentence.isprintable():
+        return sentence
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in sentence)

@@ -322,14 +322,19 @@ def show(found: Audit, console: Console) -> None:
     )
     console.print("Not checked, or only in part:")
     for sentence in found.not_checked:
-        console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
+        _say(console, f"  {sentence}")
     for sentence in found.unresolved:
-        console.print(f"unresolved: {sentence}", highlight=False)
+        _say(console, f"unresolved: {sentence}")
     for sentence in found.differences:
-        console.print(f"DIFFERS: {sentence}", style="bold red", highlight=False, markup=False)
+        _say(console, f"DIFFERS: {sentence}", style="bold red")
     for name, more in found.unnamed().items():
-        console.print(f"DIFFERS: {name}: {more} more", style="bold red", highlight=False)
+        _say(console, f"DIFFERS: {name}: {more} more", style="bold red")
     console.print("Everything agrees." if found.ok else f"{found.count} differences.")
+
+
+def _say(console: Console, line: str, style: str | None = None) -> None:
+    """As one line, however long it is: programs look for the lines that begin so."""
+    console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def _currencies(found: Audit) -> Table:

@@ -21,7 +21,13 @@ async def check_migrations(snapshot: Snapshot, found: Audit) -> None:
             "audit it with the version that served it last"
         )
     applied = {number: (name, checksum) for number, name, checksum in await snapshot.fetch(_MIGRATIONS)}
+    newest = max(applied, default=0)
     for migration in packaged():
+        if migration.number > newest:
+            raise MigrationRefused(
+                f"migrations {migration.number}: the database lacks {migration.name}: it is of an older Countermand; "
+                "audit it with the version that served it last"
+            )
         row = applied.pop(migration.number, None)
         if row is None:
             found.differs("migrations", migration.number, f"the row of {migration.name} is missing")

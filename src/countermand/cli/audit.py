@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from countermand.audit import run
+from countermand.cli.options import File
 from countermand.cli.progress import progress
 from countermand.cli.reasons import examined
 from countermand.services.custody.vaults import SeedRefused
@@ -17,14 +18,14 @@ from countermand.settings import ENV_PREFIX, Settings, StartRefused
 
 def audit(
     *,
-    data: Annotated[Path, Parameter(help="the venue's data directory", env_var=f"{ENV_PREFIX}DATA")] = Path(
+    data: Annotated[File, Parameter(help="the venue's data directory", env_var=f"{ENV_PREFIX}DATA")] = Path(
         "./.countermand"
     ),
     database_url: Annotated[
         str | None, Parameter(help="the venue's PostgreSQL", env_var=f"{ENV_PREFIX}DATABASE_URL")
     ] = None,
     master_seed: Annotated[
-        Path | None,
+        File | None,
         Parameter(
             help="the file of the master seed, if it is not in the data directory", env_var=f"{ENV_PREFIX}MASTER_SEED"
         ),

@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from countermand import own_solders
-from countermand.cli.options import Whole, option
+from countermand.cli.options import File, Whole, option
 from countermand.cli.reasons import examined
 from countermand.kernel.ports import Unavailable
 from countermand.services.custody.vaults import SeedRefused, find_seed
@@ -35,6 +35,8 @@ _DISK_LOW_BYTES, _DISK_MIN_BYTES = 2 << 30, 200 << 20
 _GIB: Final = 1 << 30
 _DRIFT_MS_MAX: Final = 1_000
 _CONNECTIONS: Final = 20
+_ENCODINGS: Final = ("UTF8", "SQL_ASCII")
+"""All texts can be stored: the latter takes any bytes."""
 _EARLIEST_S: Final = 1_735_689_600
 """The beginning of 2025: a clock that shows less was never set."""
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
@@ -45,7 +47,8 @@ SELECT current_setting('server_version_num')::int / 10000 AS version, pg_is_in_r
     has_database_privilege(current_database(), 'CREATE') AS makes_schemas,
     current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commits,
     current_setting('max_connections')::int AS connections, current_user::text AS role,
-    (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, current_database()::text AS name
+    (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, current_database()::text AS name,
+    current_setting('server_encoding') AS encoding
 """
 
 
@@ -67,16 +70,19 @@ def doctor(
     *,
     host: Annotated[str, option("host", "the address that it will listen on")] = "127.0.0.1",
     port: Annotated[Whole, option("port", "the port that it will listen on")] = 8080,
-    data: Annotated[Path, option("data", "the data directory")] = Path("./.countermand"),
+    data: Annotated[File, option("data", "the data directory")] = Path("./.countermand"),
     database_url: Annotated[str | None, option("database-url", "a PostgreSQL instead of our own")] = None,
-    master_seed: Annotated[Path | None, option("master-seed", "the file of the vaults' secret")] = None,
+    master_seed: Annotated[File | None, option("master-seed", "the file of the vaults' secret")] = None,
     as_json: Annotated[bool, Parameter(name="--json", help="print JSON", negative="")] = False,
 ) -> int:
     """Look at ports, PostgreSQL, clock, descriptors and disk, and say what is wrong and the remedy.
 
     It changes nothing. Exit status 1 if something is wrong.
     """
-    settings = Settings(host=host, port=port, data=data, database_url=database_url, master_seed=master_seed)
+    # No sandbox: the host may be any.
+    settings = Settings(
+        host=host, port=port, data=data, database_url=database_url, master_seed=master_seed, sandbox=False
+    )
     report = examined(lambda: uvloop.run(_examined(settings)))
     if as_json:
         print(msgspec.json.encode(report).decode())
@@ -226,6 +232,7 @@ async def _database(dsn: str) -> Sequence[Finding]:
     return [
         _version(row, before - began),
         _rights(row),
+        _encoding(row),
         _durability(row),
         _connections(row),
         _drift(row["now_ms"], before, after),
@@ -249,6 +256,13 @@ def _rights(row: asyncpg.Record) -> Finding:
         remedy = f"GRANT CREATE ON DATABASE {row['name']} TO {row['role']}, if a sandbox is to take snapshots"
         return Finding("rights", "warning", f"the role {row['role']} may not make schemas", remedy)
     return Finding("rights", "ok", f"the role {row['role']} may make tables and schemas")
+
+
+def _encoding(row: asyncpg.Record) -> Finding:
+    if row["encoding"] not in _ENCODINGS:
+        remedy = "make it anew, as by createdb --encoding UTF8 --template template0"
+        return Finding("encoding", "wrong", f"the database is in {row['encoding']}, and tables are in UTF8", remedy)
+    return Finding("encoding", "ok", row["encoding"])
 
 
 def _durability(row: asyncpg.Record) -> Finding:

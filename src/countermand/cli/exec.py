@@ -13,7 +13,7 @@ from typing import Annotated, Final, Self
 
 from cyclopts import Parameter
 
-from countermand.cli.options import Whole, option
+from countermand.cli.options import File, Whole, option
 from countermand.settings import StartRefused
 from countermand.testkit.process import Announced, SandboxNotStarted, SandboxProcess
 
@@ -30,7 +30,7 @@ def exec_(
     seed: Annotated[Whole | None, option("seed", "of ids and nonces")] = None,
     confirm_timeout_ms: Annotated[Whole | None, option("confirm-timeout-ms", "how long to wait for a landing")] = None,
     log: Annotated[
-        Path | None, Parameter(name="--log-file", help="where the sandbox's log goes; else it is kept only if it fails")
+        File | None, Parameter(name="--log-file", help="where the sandbox's log goes; else it is kept only if it fails")
     ] = None,
 ) -> int:
     """Run a command beside a sandbox of its own, which it finds by COUNTERMAND_URL, _RPC_URL and _WS_URL.

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
+from countermand.cli.options import File
 from countermand.cli.reasons import examined
 from countermand.cli.streams import require_output
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
@@ -34,7 +35,7 @@ _TIER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 _ETHEREUM: Final = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
-Data = Annotated[Path, Parameter(help="the venue's data directory", env_var=f"{ENV_PREFIX}DATA")]
+Data = Annotated[File, Parameter(help="the venue's data directory", env_var=f"{ENV_PREFIX}DATA")]
 DatabaseUrl = Annotated[str | None, Parameter(help="the venue's PostgreSQL", env_var=f"{ENV_PREFIX}DATABASE_URL")]
 AsJson = Annotated[bool, Parameter(name="--json", help="print JSON", negative="")]
 DATA: Final = Path("./.countermand")

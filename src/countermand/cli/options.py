@@ -1,8 +1,9 @@
-"""How an option is declared: its name, its help, its environment variable, and what a number is."""
+"""How an option is declared: its name, its help, its environment variable, and what a number and a file are."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 from cyclopts import Parameter, Token
@@ -34,6 +35,18 @@ def _whole(_type: object, tokens: Sequence[Token]) -> int:
 
 Whole: TypeAlias = Annotated[int, Parameter(converter=_whole)]
 """The number of an option, in plain digits."""
+
+
+def _file(_type: object, tokens: Sequence[Token]) -> Path:
+    """An empty name, as of a shell's variable that is not set, would be the directory that one happens to be in."""
+    text = tokens[0].value
+    if not text:
+        raise ValueError("the name is empty; give a path, or leave it out")
+    return Path(text)
+
+
+File: TypeAlias = Annotated[Path, Parameter(converter=_file)]
+"""The file or the directory of an option."""
 
 
 def unknown_variables(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:

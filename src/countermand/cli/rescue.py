@@ -15,7 +15,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from countermand.cli import rescue_report as report
-from countermand.cli.options import Whole, option
+from countermand.cli.options import File, Whole, option
 from countermand.cli.progress import aside, progress
 from countermand.cli.reasons import examined
 from countermand.rescue.finding import ListRefused
@@ -76,7 +76,7 @@ def rescue(
         bool, Parameter(help="with --print: print those that died again, until no order is left", negative="")
     ] = False,
     payer: Annotated[
-        Path | None, Parameter(help="a file with the key of another wallet, which pays fees and new accounts")
+        File | None, Parameter(help="a file with the key of another wallet, which pays fees and new accounts")
     ] = None,
     order: Annotated[
         tuple[str, ...],
@@ -92,7 +92,7 @@ def rescue(
         Parameter(help="lamports that all fees together may be; else as much as comes back for closed accounts"),
     ] = None,
     note: Annotated[
-        Path | None,
+        File | None,
         option("note", "the file that remembers what was sent; else one in ~/.local/state/countermand", "RESCUE_NOTE"),
     ] = None,
     as_json: Annotated[bool, Parameter(name="--json", help="print JSON", negative="")] = False,

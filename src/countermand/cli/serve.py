@@ -9,7 +9,7 @@ import uvloop
 
 from countermand import app
 from countermand.cli.logs import configure_logs
-from countermand.cli.options import Whole, option, unknown_variables
+from countermand.cli.options import File, Whole, option, unknown_variables
 from countermand.cli.reasons import served
 from countermand.cli.streams import lose_what_cannot_be_printed
 from countermand.settings import Chain, LogFormat, LogLevel, settle
@@ -21,7 +21,7 @@ def serve(
     *,
     host: Annotated[str, option("host", "the address to listen on")] = "127.0.0.1",
     port: Annotated[Whole, option("port", "the port; the next one gets the WebSocket; 0: any free pair")] = 8080,
-    data: Annotated[Path, option("data", "the data directory")] = Path("./.countermand"),
+    data: Annotated[File, option("data", "the data directory")] = Path("./.countermand"),
     database_url: Annotated[str | None, option("database-url", "a PostgreSQL instead of our own")] = None,
     chain: Annotated[Chain, option("chain", "embedded, or a real node by rpc")] = "embedded",
     rpc_url: Annotated[str | None, option("rpc-url", "the real node")] = None,
@@ -33,7 +33,7 @@ def serve(
         Whole, option("keeper-refund-delay", "how many seconds the keeper lets an expired order wait")
     ] = 0,
     api_keys: Annotated[
-        Path | None,
+        File | None,
         option("api-keys", "a file, one key a line, or COUNTERMAND_API_KEYS, a comma list", "API_KEYS_FILE"),
     ] = None,
     confirm_timeout_ms: Annotated[
@@ -43,7 +43,7 @@ def serve(
         str | None, option("cors-origins", "origins of browsers, a comma list; * in the sandbox, otherwise none")
     ] = None,
     master_seed: Annotated[
-        Path | None, option("master-seed", "the file of the vaults' secret; made in the data directory if not given")
+        File | None, option("master-seed", "the file of the vaults' secret; made in the data directory if not given")
     ] = None,
     tanx_utc_offset: Annotated[
         str, option("tanx-utc-offset", "how far the times that tanX shows are ahead of UTC")
@@ -55,7 +55,7 @@ def serve(
     log: Annotated[LogFormat, option("log", "the form of the log, on standard error")] = "console",
     log_level: Annotated[LogLevel | None, option("log-level", "what is worth a line; info, warning with demo")] = None,
     announce: Annotated[
-        Path | None, option("announce", "a file for URLs, pid and version as JSON, written when it is ready")
+        File | None, option("announce", "a file for URLs, pid and version as JSON, written when it is ready")
     ] = None,
     end_with_stdin: Annotated[
         bool, option("end-with-stdin", "stop when standard input ends, as it does when the parent ends")

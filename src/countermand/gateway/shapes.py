@@ -1,8 +1,9 @@
 """How each API shows an error that the gateway itself answers: in the shape that its clients read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -12,6 +13,10 @@ from countermand.gateway.text import NO_JSON
 
 Shape = Callable[[int, str], object]
 
+_CODES: Final[Mapping[int, str]] = MappingProxyType(
+    {400: "invalid_request", 413: "request_entity_too_large", 500: "internal", 503: "unavailable"}
+)
+"""As the operator's API has them itself, and one that later versions of Python name otherwise."""
 _PARSE_ERROR: Final = -32700
 _INVALID_REQUEST: Final = -32600
 
@@ -50,7 +55,8 @@ def _tanx(_status: int, message: str) -> object:
 
 
 def _venue(status: int, message: str) -> object:
-    return {"error": {"code": HTTPStatus(status).phrase.lower().replace(" ", "_"), "message": message}}
+    code = _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
+    return {"error": {"code": code, "message": message}}
 
 
 def _json_rpc(status: int, message: str) -> object:

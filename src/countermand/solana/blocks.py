@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import base58
 
 from countermand.solana.clockwork import SLOT_MS
-from countermand.solana.ledger import LedgerTransaction, read_ledger_transaction
+from countermand.solana.ledger import LedgerTransaction, read_stored_transaction
 from countermand.solana.ledger_store import LedgerStore
 from countermand.solana.port import Address, Blockhash
 
@@ -75,7 +75,7 @@ class Blocks:
         while more:
             page = await self._store.landed_in(slot, after=after, limit=_PAGE)
             for stored in page:
-                yield read_ledger_transaction(stored)
+                yield read_stored_transaction(stored)
                 after = stored.position
             more = len(page) == _PAGE
 

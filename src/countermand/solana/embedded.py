@@ -35,9 +35,9 @@ from countermand.solana.ledger import (
     TokenBalance,
     read_error,
     read_inner,
-    read_ledger_transaction,
     read_return_data,
     read_status,
+    read_stored_transaction,
     read_token_balances,
 )
 from countermand.solana.ledger_store import (
@@ -69,6 +69,7 @@ from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
 from countermand.solana.turns import Turns
 from countermand.solana.upkeep import Upkeep
 from countermand.solana.wire import WireTransaction, read_transaction
+from countermand.stored_rows import reading_row
 
 __all__ = [
     "AddressSignature",
@@ -236,7 +237,10 @@ class EmbeddedChain:
             await live.commits.up_to(recent.position)
             return SignatureStatus(recent.slot, finalized=True, error=read_error(recent.error))
         stored = await self._store.status(key)
-        return None if stored is None else SignatureStatus(stored.slot, finalized=True, error=read_error(stored.error))
+        if stored is None:
+            return None
+        with reading_row("chain_transactions", signature):
+            return SignatureStatus(stored.slot, finalized=True, error=read_error(stored.error))
 
     async def transactions(self, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
         check_signatures(signatures)
@@ -246,7 +250,7 @@ class EmbeddedChain:
         if recent:
             await live.commits.up_to(max(recent))
         stored = await self._store.transactions(keys) if keys else []
-        return [None if each is None else read_ledger_transaction(each) for each in stored]
+        return [None if each is None else read_stored_transaction(each) for each in stored]
 
     async def signatures_for_address(
         self,

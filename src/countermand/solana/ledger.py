@@ -24,6 +24,8 @@ from countermand.solana.port import (
     TokenBalance,
 )
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from countermand.solana.wire import read_transaction
+from countermand.stored_rows import reading_row
 
 __all__ = [
     "AddressSignature",
@@ -45,8 +47,11 @@ __all__ = [
     "read_ledger_transaction",
     "read_return_data",
     "read_status",
+    "read_stored_transaction",
     "read_token_balances",
 ]
+
+_TABLE: Final = "chain_transactions"
 
 
 class TokenField(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -140,13 +145,23 @@ def read_error(text: str | None) -> JsonError | None:
 
 
 def read_status(stored: StoredStatus) -> AddressSignature:
-    return AddressSignature(
-        str(SignatureKey.from_bytes(stored.signature)),
-        stored.slot,
-        read_error(stored.error),
-        stored.block_time,
-        memo=None if stored.raw is None else memo_of(stored.raw),
-    )
+    """Raises `StoredRowUnreadable`."""
+    signature = SignatureKey.from_bytes(stored.signature)
+    with reading_row(_TABLE, signature):
+        return AddressSignature(
+            str(signature),
+            stored.slot,
+            read_error(stored.error),
+            stored.block_time,
+            memo=None if stored.raw is None else memo_of(stored.raw),
+        )
+
+
+def read_stored_transaction(stored: StoredTransaction) -> LedgerTransaction:
+    """Raises `StoredRowUnreadable`."""
+    with reading_row(_TABLE, SignatureKey.from_bytes(stored.signature)):
+        read_transaction(stored.raw)
+        return read_ledger_transaction(stored)
 
 
 def read_ledger_transaction(stored: StoredTransaction) -> LedgerTransaction:

@@ -21,7 +21,7 @@ from countermand.solana.ledger_store import (
 )
 from countermand.solana.memos import PROGRAM_KEYS
 from countermand.store import chain_rows
-from countermand.store.connections import LOAD_S, LOST, Connection, Pool, connect, reading
+from countermand.store.connections import LOAD_S, LOST, Connection, Pool, connect, describe, reading
 from countermand.store.fences import TAKES_MAX
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
@@ -279,7 +279,8 @@ class PostgresLedgerStore:
     async def _writing(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         with _answering():
             try:
-                if self._writer is None:
+                if self._writer is None or self._writer.is_closed():  # It was idle then: nothing is in doubt.
+                    self._cut()
                     # One plan for all batches, as for those of a shard.
                     self._writer = await connect(self._dsn, "writer of the chain", plan_cache_mode="force_generic_plan")
                 yield self._writer
@@ -301,7 +302,7 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except LOST as failure:
-        raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
+        raise LedgerUnavailable(f"{type(failure).__name__}: {describe(failure)}") from failure
     except Unavailable as failure:
         raise LedgerUnavailable(str(failure)) from failure
 

@@ -131,4 +131,5 @@ def committing(what: str) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """On one line: PostgreSQL adds its details and hints on others."""
+    return " ".join(str(error).split()) or type(error).__name__

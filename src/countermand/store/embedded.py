@@ -296,8 +296,12 @@ def _locked(directory: Path) -> int:
     except OSError as error:
         os.close(lock)
         raise PostgresUnavailable(f"the data directory {directory} cannot be locked: {error}") from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(lock)
+        raise PostgresUnavailable(f"the data directory {directory} cannot be written: {error}") from error
     return lock
 
 
