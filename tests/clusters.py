@@ -1,6 +1,7 @@
 """Clusters of PostgreSQL that are copied: making one, with our schema, takes longer than all else in a first start."""
 
 import atexit
+import fcntl
 import functools
 import os
 import shutil
@@ -29,6 +30,8 @@ async def make():
 asyncio.run(make())
 """
 _MADE_S: Final = 60
+_SHARED: Final = "SHARED_CLUSTER"
+"""A variable of the environment: the folder of a cluster that several processes copy."""
 
 
 def gets_cluster(data: Path) -> None:
@@ -40,13 +43,32 @@ def gets_cluster(data: Path) -> None:
         subprocess.run(["cp", "-a", str(_made()), str(data)], check=True)
 
 
+def shares_cluster() -> None:
+    """The processes that this one starts copy the same cluster: the first that needs it makes it."""
+    os.environ[_SHARED] = str(_folder())
+
+
 @functools.cache
 def _made() -> Path:
+    folder = Path(os.environ[_SHARED]) if _SHARED in os.environ else _folder()
+    made = folder / "data"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            _make(folder / "draft")
+            (folder / "draft").rename(made)
+    return made
+
+
+def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="countermand-cluster-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o711)
-    done = run(_MAKES, str(folder / "data"), seconds=_MADE_S)
+    return folder
+
+
+def _make(data: Path) -> None:
+    done = run(_MAKES, str(data), seconds=_MADE_S)
     assert done.returncode == 0, done.stderr
-    (folder / "data" / "lock").unlink()
-    (folder / "data" / "postgres.log").unlink()
-    return folder / "data"
+    (data / "lock").unlink()
+    (data / "postgres.log").unlink()
