@@ -17,6 +17,7 @@ import structlog
 
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import migrate
+from tests.clusters import shares_cluster
 
 TEMPLATE = "migrated"
 NUMBERS = count(1)
@@ -89,6 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
     compileall.compile_dir(SOURCES, quiet=1)
     if _has_room_in_memory():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    shares_cluster()
 
 
 def _has_room_in_memory() -> bool:

@@ -108,6 +108,19 @@ async def test_a_cluster_made_in_a_namespace_is_handed_over_where_there_is_none(
         assert await answers(postgres)
 
 
+async def test_a_cluster_made_in_a_namespace_is_handed_over_where_namespaces_are_refused(
+    open_directory: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_programs_that_all_can_run(nobody)
+    async with EmbeddedPostgres(open_directory) as postgres:
+        assert await answers(postgres)
+    refused = ProcessIdentity(mapped_to=(-1, -1))
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [refused, ProcessIdentity(user=nobody)])
+    async with EmbeddedPostgres(open_directory) as postgres:
+        assert await answers(postgres)
+        assert Path(f"/proc/{postgres.pid}").stat().st_uid == nobody[0]
+
+
 async def test_where_nobody_may_enter_one_line_says_what_to_do(
     tmp_path: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,7 +128,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
         await stores.venue.serve_as_sandbox()
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
         seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
-        taken = await take_all(dsn, SHARDS)
+        taken = await take_all(dsn, stores.readers, SHARDS)
         chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys), opened=taken.chain)
         if settings.keeper and None in await chain.accounts(list(added := keeper_accounts(keys))):
             await chain.put_accounts(added)  # The chain began before there were keepers.

@@ -82,7 +82,7 @@ async def venue_app(
 @asynccontextmanager
 async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) -> AsyncIterator[App]:
     await opened.stores.venue.serve_as_venue(EMBEDDED, _is_filling)
-    clock, taken = VenueClock(), await take_all(opened.dsn, SHARDS)
+    clock, taken = VenueClock(), await take_all(opened.dsn, opened.stores.readers, SHARDS)
     genesis = genesis_of(accounts, program_builds(), faucet=False)
     chain = await EmbeddedChain.open(opened.stores.ledger, clock, genesis=genesis, opened=taken.chain)
     clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
@@ -107,7 +107,7 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
     chain = RpcChain(url, ws_url=opened.settings.rpc_ws_url)
     try:
         await opened.stores.venue.serve_as_venue(await _cluster(chain, url), _is_filling)
-        taken = await take_all(opened.dsn, SHARDS)
+        taken = await take_all(opened.dsn, opened.stores.readers, SHARDS)
         infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
             surroundings = _shown_to_operators(

@@ -151,14 +151,23 @@ class EmbeddedPostgres:
             raise
 
     async def _start(self) -> None:
-        self._identity = await _identity(self._directory, self._cluster)
+        maker = _maker(self._cluster)
+        self._identity = maker or await _identity(self._directory, self._cluster)
         name = _name(self._directory)
         await self._end_predecessors(name)
         if not self._cluster.exists():
             await self._initialise()
         _check_version(self._cluster)
-        self._socket_directory = _private_directory(name, self._identity)
-        await self._launch(name)
+        try:
+            await self._launch(name)
+        except PostgresUnavailable:
+            if maker is None:
+                raise
+            self._identity = await _identity(self._directory, self._cluster)
+            if self._identity == maker:
+                raise
+            self._remove_socket_directory()
+            await self._launch(name)
 
     async def stop(self) -> None:
         """Stop it: fast, then immediately, then by force. What was committed stays in each case."""
@@ -172,12 +181,15 @@ class EmbeddedPostgres:
                 # What cannot be ended now is ended by the next start.
                 with contextlib.suppress(OSError, PostgresUnavailable):
                     await self._end_predecessors(_name(self._directory))
-        if self._socket_directory is not None:
-            shutil.rmtree(self._socket_directory, ignore_errors=True)
-            self._socket_directory = None
+        self._remove_socket_directory()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _remove_socket_directory(self) -> None:
+        if self._socket_directory is not None:
+            shutil.rmtree(self._socket_directory, ignore_errors=True)
+            self._socket_directory = None
 
     async def _end_predecessors(self, name: str) -> None:
         """End what an earlier start left behind: a PostgreSQL that outlived us, its orphans, an unfinished `initdb`."""
@@ -207,6 +219,7 @@ class EmbeddedPostgres:
         _sync_directory(self._directory)
 
     async def _launch(self, name: str) -> None:
+        self._socket_directory = _private_directory(name, self._identity)
         settings = {**self._settings, "cluster_name": name, "unix_socket_directories": str(self._socket_directory)}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         program = [_binary("postgres"), "-D", str(self._cluster), "-p", str(PORT), *options]
@@ -364,6 +377,12 @@ async def _identity(directory: Path, cluster: Path) -> ProcessIdentity:
         f"PostgreSQL does not run as {_who()}, and cannot be anybody else here ({'; '.join(refusals)});"
         " start Countermand as an ordinary user, or give --database-url"
     )
+
+
+def _maker(cluster: Path) -> ProcessIdentity | None:
+    """Who has made it in a user namespace, which most likely still works: to try takes as long as to start."""
+    likeliest = next(iter(_candidates(cluster)), AS_WE_ARE) if cluster.exists() else AS_WE_ARE
+    return likeliest if likeliest.mapped_to is not None else None
 
 
 def _candidates(cluster: Path) -> Sequence[ProcessIdentity]:

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from msgspec import Struct
 
 from countermand.kernel.ports import Unavailable
-from countermand.store.connections import asking, connect, reading
+from countermand.store.connections import Connection, Pool, asking, connect, reading
 from countermand.stored_rows import StoredRowUnreadable
 
 HOLDER_S: Final = 3
@@ -36,7 +35,7 @@ class Taken(Struct, frozen=True):
     shards: Mapping[int, int]
 
 
-async def take_all(dsn: str, shards: Sequence[int]) -> Taken:
+async def take_all(dsn: str, pool: Pool, shards: Sequence[int]) -> Taken:
     """Takes all fences of a database in one transaction: of several starters, the last one then has all of them.
 
     If each fence were taken by itself, two starters could take one each, and both would be replaced.
@@ -44,7 +43,7 @@ async def take_all(dsn: str, shards: Sequence[int]) -> Taken:
     """
     for attempt in range(1, TAKES_MAX + 1):
         try:
-            return await _take_all(dsn, shards)
+            return await _take_all(dsn, pool, shards)
         except Unavailable as problem:
             if attempt == TAKES_MAX:
                 raise
@@ -53,23 +52,19 @@ async def take_all(dsn: str, shards: Sequence[int]) -> Taken:
     raise AssertionError
 
 
-async def _take_all(dsn: str, shards: Sequence[int]) -> Taken:
-    connection = await connect(dsn, "start")
-    try:
-        with asking():
-            async with connection.transaction():
-                with reading("chain_ledger"):
-                    chain = await alone(dsn, connection, lambda: connection.fetchval(_TAKE_CHAIN))
-                if chain is None:
-                    raise StoredRowUnreadable("chain_ledger", None, "its only row is missing")
-                with reading("shards"):
-                    rows = await alone(dsn, connection, lambda: connection.fetch(_TAKE_SHARDS, shards))
-        return Taken(chain, {row["shard"]: row["opened"] for row in rows})
-    finally:
-        connection.terminate()
+async def _take_all(dsn: str, pool: Pool, shards: Sequence[int]) -> Taken:
+    with asking():
+        async with pool.acquire() as connection, connection.transaction():
+            with reading("chain_ledger"):
+                chain = await alone(dsn, connection, lambda: connection.fetchval(_TAKE_CHAIN))
+            if chain is None:
+                raise StoredRowUnreadable("chain_ledger", None, "its only row is missing")
+            with reading("shards"):
+                rows = await alone(dsn, connection, lambda: connection.fetch(_TAKE_SHARDS, shards))
+    return Taken(chain, {row["shard"]: row["opened"] for row in rows})
 
 
-async def alone(dsn: str, connection: "asyncpg.Connection[asyncpg.Record]", ask: Callable[[], Awaitable[Any]]) -> Any:
+async def alone(dsn: str, connection: Connection, ask: Callable[[], Awaitable[Any]]) -> Any:
     """Moves a fence on this connection, once the transaction that holds it lets go or is made to."""
     asked = asyncio.ensure_future(ask())
     try:

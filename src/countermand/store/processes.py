@@ -64,8 +64,9 @@ async def end_processes_of(cluster: Path, name: str) -> None:
         else:
             continue  # Orphans: SIGINT means something else to each of them.
         await _gone(cluster, name, seconds)
-    if living := processes_of(cluster, name):
-        raise WillNotEnd(f"{cluster}: an earlier PostgreSQL does not end (processes {living})")
+    else:
+        if living := processes_of(cluster, name):
+            raise WillNotEnd(f"{cluster}: an earlier PostgreSQL does not end (processes {living})")
     _forget(cluster)
 
 
