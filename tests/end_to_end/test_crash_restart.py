@@ -174,15 +174,17 @@ async def test_an_advance_and_expired_blockhashes_outlive_a_kill(server: Server)
 
 
 CUT_SHORT = "DELETE FROM chain_accounts WHERE length(data) = 165 AND substring(data FOR 32) = $1"
+NOT_MINTED = r"UPDATE chain_accounts SET data = overlay(data PLACING '\x0000000000000000' FROM 37) WHERE address = $1"
 
 
 async def test_a_token_whose_addition_was_cut_short_trades_once_it_has_a_price(server: Server, alice: Wallet) -> None:
-    """The pool's account of it was not made yet, and its price not set."""
+    """The pool's account of it was not made yet, with what it holds, and its price not set."""
     asked = {"symbol": "CUT", "decimals": 6, "price": "2"}
     mint = (await server.does("POST", "/sandbox/tokens", asked))["tokens"][-1]["mint"]
     await server.kill()
     connection = await asyncpg.connect(server.database_url)
     assert await connection.execute(CUT_SHORT, bytes(Pubkey.from_string(mint))) == "DELETE 1"
+    assert await connection.execute(NOT_MINTED, bytes(Pubkey.from_string(mint))) == "UPDATE 1"
     await connection.execute("DELETE FROM prices WHERE mint = $1", mint)
     await connection.close()
     await server.start()
