@@ -158,6 +158,8 @@ def _listed(values: Iterable[str]) -> list[str]:
 def _api_keys(file: Path | None, variable: str | None) -> frozenset[str]:
     if file is None:
         keys = _listed([variable or ""])
+        if not keys and variable and variable.strip():
+            raise StartRefused(f"{API_KEYS_VARIABLE} holds no key; give a comma list, or leave it out to accept any")
     else:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()

@@ -42,6 +42,8 @@ def test_keys_come_from_a_file(tmp_path: Path) -> None:
 def test_keys_come_from_the_environment() -> None:
     assert settle(environ={"COUNTERMAND_API_KEYS": "one, two,"}).api_keys == {"one", "two"}
     assert settle(environ={"COUNTERMAND_API_KEYS": ""}).api_keys == frozenset()
+    with pytest.raises(StartRefused, match="COUNTERMAND_API_KEYS holds no key"):
+        settle(environ={"COUNTERMAND_API_KEYS": ", ,"})
 
 
 def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
