@@ -1,4 +1,3 @@
-import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { isVenue } from './api';
 import { Chart } from './chart';
@@ -7,11 +6,9 @@ import { clock, dollars } from './format';
 import { Gate } from './gate';
 import { key, useKey } from './key';
 import { OrderDetail, Orders } from './orders';
-import { opened, Requests } from './requests';
-import { books, connection, drawer, isMarket, now, price, requests, sandbox, select, selected, subject, subjectName, tick, toasts } from './store';
+import { Requests } from './requests';
+import { books, connection, drawer, isMarket, now, olderRequests, opened, price, requests, sandbox, select, selected, side, subject, subjectName, tick, toasts } from './store';
 import { switchTheme, theme } from './theme';
-
-const side = signal<'order' | 'requests'>('order');
 
 function ThemeIcon() {
   return (
@@ -53,7 +50,7 @@ function Ticker() {
   const at = price.value;
   const shown = at ? dollars(at).replace(/,/g, '') : '';
   const typed = !isVenue && !isMarket(subject.value);
-  const markets = books.value.filter((each) => each.last !== null || each.asks.length > 0 || each.bids.length > 0);
+  const markets = books.value.filter((each) => each.market === subject.value || each.last !== null || each.asks.length > 0 || each.bids.length > 0);
   return (
     <form class="ticker" onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(subject.value, text)) setText(null); (document.activeElement as HTMLElement).blur(); }}>
       <select aria-label="What the chart shows" value={subject.value} onChange={(event) => { subject.value = event.currentTarget.value; }}>
@@ -78,7 +75,6 @@ const TABS: readonly ('order' | 'requests')[] = isVenue ? ['order'] : ['order', 
 
 function Console() {
   const chosen = selected.value;
-  useEffect(() => { if (chosen) side.value = 'order'; }, [chosen]);
   useEffect(() => {
     const keys = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
@@ -103,7 +99,7 @@ function Console() {
             {TABS.map((name) => (
               <button role="tab" id={`tab-${name}`} aria-selected={side.value === name} aria-controls="side-panel" tabIndex={side.value === name ? 0 : -1} onClick={() => { side.value = name; }}
                 onKeyDown={(event) => { if (TABS.length > 1 && /Arrow(Left|Right)/.test(event.key)) { side.value = name === 'order' ? 'requests' : 'order'; document.getElementById(`tab-${side.value}`)?.focus(); } }}>
-                {name === 'order' ? 'Order' : <>Requests <span class="count">{requests.value.length}</span></>}
+                {name === 'order' ? 'Order' : <>Requests <span class="count">{requests.value.length}{olderRequests.value && '+'}</span></>}
               </button>
             ))}
           </div>

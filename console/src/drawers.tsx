@@ -1,12 +1,12 @@
 // The controls of the sandbox, each in a drawer.
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ask, isVenue } from './api';
 import { amount, clock, date, dollars, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
 import { RacePanel } from './race';
-import { attempt, books, change, decimals, drawer, loadBooks, now, orders, sandbox, subject, symbol, tick, toast } from './store';
+import { attempt, books, change, decimals, drawer, loadBooks, loaded, now, orders, sandbox, subject, symbol, tick, toast } from './store';
 import type { Faults, Level, MarketMaker, Token, WalletRow } from './types';
 
 export const DRAWERS = isVenue ? ['prices', 'books'] as const : ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books'] as const;
@@ -141,6 +141,7 @@ const WEAKNESSES = [
 ] as const;
 /** What was armed, so that one sees it counting down, and spent. */
 const armed = signal<Partial<Record<keyof Faults, number>>>({});
+effect(() => { if (!loaded.value) armed.value = {}; });
 
 function without(faults: Faults): Partial<Faults> {
   return { ...faults, expireBlockhashes: false, expireTokens: false };
@@ -226,7 +227,7 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
 function LiquidityPanel() {
   const [all, setAll] = useState<Record<string, Liquidity>>({});
   const load = () => { attempt('Not shown', () => ask<Record<string, Liquidity>>('GET', '/sandbox/liquidity')).then((found) => found && setAll(found)); };
-  useEffect(load, []);
+  useEffect(load, [loaded.value]);
   return (
     <div class="stack">
       <p class="soft">How much of a token one fill takes, so that larger orders fill in parts, and how far it moves the price against them.</p>

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest } from './pytest';
-import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, now, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
@@ -200,7 +200,7 @@ export function OrderDetail() {
         {order.family === 'book' && <><dt>{order.side}</dt><dd class="num">{order.volume} at {order.price ?? 'market'}{order.stopPrice ? `, stop ${order.stopPrice}` : ''} · {order.executed} done</dd></>}
         {order.makingAmount && <><dt>makes</dt><dd class="num">{amount(order.makingAmount, decimals(order.inputMint))} {symbol(order.inputMint)} for {amount(order.takingAmount, decimals(order.outputMint))} {symbol(order.outputMint)}</dd></>}
         {order.expiresAt && <><dt>expires</dt><dd class="num">{date(order.expiresAt)} {clock(order.expiresAt)}{isResting(order) && <span class="soft"> · in {span(order.expiresAt - now())}</span>}</dd></>}
-        {asked > 0 && <><dt>requests</dt><dd class="num">{asked}</dd></>}
+        {asked > 0 && <><dt>requests</dt><dd class="num">{asked}{olderRequests.value && '+'}</dd></>}
       </dl>
       {order.cycleSeconds !== undefined && <p class="soft">Sells {amount(order.amountPerCycle, decimals(order.inputMint))} {symbol(order.inputMint)} every {span(order.cycleSeconds * 1000)}.</p>}
       {isResting(order) && !isVenue && !canAmend(order) && <p class="soft fixed-why">{whyFixed(order)}.</p>}

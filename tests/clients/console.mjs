@@ -433,6 +433,102 @@ const scenarios = {
     return { counts, total: await page.locator('#orders-title .count').textContent(), handles: await page.locator('.grip').count() };
   },
 
+  /** The token of the chart is not there any more after a reset, nor what was set, asked and raced before it. */
+  async outlivesAReset(page, base) {
+    const mint = (await ask(base, 'POST', '/sandbox/tokens', { symbol: 'GONE', decimals: 6, price: '2' })).tokens.at(-1).mint;
+    await page.getByLabel('What the chart shows').selectOption({ label: 'GONE' });
+    await ask(base, 'PUT', '/sandbox/liquidity', { SOL: { maxInput: '2000000000' } });
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    await ask(base, 'GET', '/trigger/v2/vault');
+    await page.locator('.request-row').click();
+    await page.locator('.detail pre').first().waitFor();
+    const most = (await drawer(page, 'liquidity')).getByLabel('SOL that one fill takes at most');
+    await until('what is set', async () => (await most.inputValue()) === '2');
+    await ask(base, 'POST', '/sandbox/reset', {});
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    await page.locator('.chart-panel[aria-label="Price of SOL and its orders"]').waitFor();
+    await until('its price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '150.00');
+    await until('nothing is set', async () => (await most.inputValue()) === '');
+    await page.getByText('No request yet.').waitFor();
+    return mint;
+  },
+
+  /** What bots ask, and what prices do, while the page waits for the orders: none is missing after it, and none is there twice. */
+  async hearsWhileItLoads(page, base) {
+    let loading;
+    const come = new Promise((resolve) => { loading = resolve; });
+    let goOn;
+    await page.route(/\/sandbox\/orders\?family=trigger/, async (route) => { loading(); await new Promise((resolve) => { goOn = resolve; }); await route.continue(); }, { times: 1 });
+    await page.reload();
+    await come;
+    const own = page.locator('#tab-requests .count');
+    const before = (await ask(base, 'GET', '/sandbox/requests?limit=1000')).requests.length;
+    for (let number = 0; number < 5; number++) await ask(base, 'GET', `/trigger/v2/vault?number=${number}`);
+    await until('they are heard', async () => Number(await own.textContent()) >= 5);
+    goOn();
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    await page.waitForTimeout(300);
+    return [before + 5, Number(await own.textContent())];
+  },
+
+  /** An order that was chosen already is shown again; one that cannot be shown leaves no page that loads for ever. */
+  async showsAgain(page, base, id) {
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    await page.locator('.request-row', { hasText: '/orders/price' }).first().click();
+    await page.getByRole('button', { name: /^Show order/ }).click();
+    await page.locator('.timeline').waitFor();
+    await page.getByRole('button', { name: 'Close the order' }).click();
+    const said = [];
+    for (const status of [503, 404]) {
+      await page.route(`**/sandbox/orders/${id}`, (route) => route.fulfill({ status, contentType: 'application/json', body: '{"error":"the venue loads its orders"}' }));
+      await row(page, id).click();
+      said.push(await page.locator('.toasts .bad').nth(said.length).textContent());
+      await page.getByRole('heading', { name: 'What happens' }).waitFor();
+      await page.unroute(`**/sandbox/orders/${id}`);
+    }
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    return said;
+  },
+
+  /** A page that nobody sees holds no connection, and comes back with what it missed. */
+  async hides(page, base, mint) {
+    const turns = (to) => page.evaluate((state) => {
+      Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, to);
+    const ended = page.waitForEvent('requestfailed', (request) => request.url().includes('/sandbox/events'));
+    await turns('hidden');
+    await ended;
+    await page.getByText('connecting', { exact: true }).waitFor();
+    await ask(base, 'PUT', '/sandbox/prices', { [mint]: '154.5' });
+    await ask(base, 'GET', '/trigger/v2/vault');
+    await turns('visible');
+    await page.getByText('live', { exact: true }).waitFor();
+    await until('the price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '154.50');
+    return until('the request', async () => Number(await page.locator('#tab-requests .count').textContent()));
+  },
+
+  /** The venue does not hang up, but answers no more, as behind a cut line. */
+  async seesACutLine(page, base) {
+    await page.clock.install();
+    await page.reload();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    const held = [];
+    await page.route('**/sandbox', (route) => { held.push(route); });
+    await page.clock.runFor(15_000);
+    await until('it looks', () => held.length > 0);
+    await page.clock.runFor(10_500);
+    await page.getByText('not connected', { exact: true }).waitFor();
+    await page.unroute('**/sandbox');
+    await page.clock.runFor(2_000);
+    await page.getByText('live', { exact: true }).waitFor();
+    return held.length;
+  },
+
   /** For the documentation. */
   async pictures(page, base, directory, order) {
     const takes = async (name, scheme, width, height) => {
@@ -562,7 +658,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { showsAgain: 'status of', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

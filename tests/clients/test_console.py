@@ -209,6 +209,30 @@ def test_a_venue_shows_itself_to_its_operator(
     assert not [path for _, path in asked if path.startswith("/sandbox")]
 
 
+def test_a_reset_leaves_nothing_of_before(browser: Browser, empty: Venue) -> None:
+    mint = does(browser, empty, "outlivesAReset")
+    assert mint not in {token["mint"] for token in empty.sandbox()["tokens"]}
+
+
+def test_what_happens_while_the_page_loads_is_there_once(browser: Browser, empty: Venue) -> None:
+    there, shown = does(browser, empty, "hearsWhileItLoads")
+    assert shown == there
+
+
+def test_an_order_that_cannot_be_shown_says_why(browser: Browser, empty: Venue, owner: Trader) -> None:
+    loads, gone = does(browser, empty, "showsAgain", owner.places(SELL))
+    assert loads == "Not shown: the venue loads its orders"
+    assert gone == "Not shown: there is no such order any more"
+
+
+def test_a_page_that_is_hidden_holds_no_connection(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "hides", SOL.mint) == 1
+
+
+def test_a_line_that_is_cut_without_a_word_is_seen(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "seesACutLine") == 1
+
+
 def test_a_page_that_is_refused_says_why(browser: Browser, empty: Venue) -> None:
     said = does(browser, empty, "isRefused")
     assert said.startswith("The venue does not show itself to this page: this request came through a proxy")
