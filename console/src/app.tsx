@@ -2,12 +2,12 @@ import { useEffect, useState } from 'preact/hooks';
 import { isVenue } from './api';
 import { Chart } from './chart';
 import { DRAWERS, Drawer, setPrice, TITLES } from './drawers';
-import { clock, dollars } from './format';
+import { clock, dollars, plain } from './format';
 import { Gate } from './gate';
 import { key, useKey } from './key';
 import { OrderDetail, Orders } from './orders';
 import { Requests } from './requests';
-import { books, connection, drawer, isMarket, now, olderRequests, opened, price, requests, sandbox, select, selected, side, subject, subjectName, tick, toasts } from './store';
+import { books, connection, drawer, isMarket, now, olderRequests, opened, requests, sandbox, select, selected, shownPrice, side, subject, subjectName, tick, toasts } from './store';
 import { switchTheme, theme } from './theme';
 
 function ThemeIcon() {
@@ -47,8 +47,8 @@ function Head() {
 /** What the chart is of, and its price, which a sandbox lets one type. */
 function Ticker() {
   const [text, setText] = useState<string | null>(null);
-  const at = price.value;
-  const shown = at ? dollars(at).replace(/,/g, '') : '';
+  const at = shownPrice.value;
+  const shown = at === null ? '' : plain(at);
   const typed = !isVenue && !isMarket(subject.value);
   const markets = books.value.filter((each) => each.market === subject.value || each.last !== null || each.asks.length > 0 || each.bids.length > 0);
   return (
@@ -59,9 +59,9 @@ function Ticker() {
       </select>
       {typed && <span class="soft">$</span>}
       {typed ? (
-        <input class="num price" aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={text ?? shown}
+        <input class="num price" size={Math.max(8, (text ?? shown).length)} aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={text ?? shown}
           onFocus={(event) => event.currentTarget.select()} onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setText(null)} />
-      ) : <span class="num price">{at ? dollars(at) : 'no price'}</span>}
+      ) : <span class="num price">{at === null ? 'no price' : dollars(at)}</span>}
     </form>
   );
 }

@@ -54,6 +54,8 @@ export const token = computed<Token | undefined>(() => tokens.value.get(subject.
 export const market = computed<Book | undefined>(() => books.value.find((each) => each.market === subject.value));
 export const subjectName = computed(() => token.value?.symbol ?? subject.value.toUpperCase());
 export const price = computed(() => (market.value ? priceOf(market.value) : Number(token.value?.price ?? 0)));
+/** As it was set; the middle of a book is computed. */
+export const shownPrice = computed(() => (market.value ? market.value.last ?? (price.value || null) : token.value?.price ?? null));
 export const sorted = computed(() => [...orders.value.values()].sort((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0)));
 
 export const isMarket = (name: string): boolean => books.value.some((each) => each.market === name);

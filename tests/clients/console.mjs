@@ -471,6 +471,58 @@ const scenarios = {
     return [before + 5, Number(await own.textContent())];
   },
 
+  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
+  async figures(page, base, id, symbol, mint) {
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    const shown = {
+      row: await row(page, id).locator('.size, .at').allTextContents(),
+      line: await grip(page, `${id}:0`).locator('b').textContent(),
+      why: await page.locator('.why-not').textContent(),
+      terms: await page.locator('.detail dd').allTextContents(),
+    };
+    await page.getByLabel('What the chart shows').selectOption({ label: symbol });
+    const field = page.getByLabel(/: type another/);
+    await until('its price', async () => (await field.inputValue()) !== '150.00');
+    shown.price = await field.inputValue();
+    for (const width of [320, 360, 821, 1021, 1100, 1400]) {
+      await page.setViewportSize({ width, height: 880 });
+      must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `it is no wider than a window of ${width} pixels`);
+      must(await page.locator('.link-state').evaluate((state) => state.getBoundingClientRect().right <= innerWidth), `nothing is cut off at ${width} pixels`);
+    }
+    must(await field.evaluate((own) => own.scrollWidth <= own.clientWidth + 1), 'the price is whole');
+    const axis = page.locator('.chart-canvas td').last();
+    const [left, right] = [(await axis.boundingBox()).x, await page.locator('.handle').first().evaluate((handle) => handle.getBoundingClientRect().right)];
+    must(right <= left, 'no handle lies on the scale');
+    let open = await drawer(page, 'liquidity');
+    const most = open.getByLabel('SOL that one fill takes at most');
+    await until('what is set', async () => (await most.inputValue()) !== '');
+    shown.most = await most.inputValue();
+    await open.getByLabel('Impact on SOL in basis points').fill('7');
+    await page.keyboard.press('Enter');
+    shown.liquidity = await until('the impact', async () => { const { [mint]: own } = await ask(base, 'GET', '/sandbox/liquidity'); return own.impactBps === 7 && own; });
+    open = await drawer(page, 'faults');
+    const swaps = open.getByLabel('fail swaps');
+    await swaps.fill('1.5');
+    await swaps.press('Enter');
+    await page.locator('.toasts .bad').waitFor();
+    await until('what is so', async () => (await swaps.inputValue()) === '0');
+    await page.keyboard.press('Escape');
+    return shown;
+  },
+
+  /** What the list is of, and how much of it there is. */
+  async counts(page, base, withdrawing) {
+    const text = () => page.locator('.orders .empty').innerText();
+    const waiting = page.getByRole('button', { name: /^Waiting/ });
+    await row(page, withdrawing).waitFor();
+    const counts = [await waiting.locator('.count').textContent(), await page.locator('.order-row').count()];
+    await page.getByLabel('Find an order').fill('nothing of this name');
+    const found = await text();
+    await page.getByRole('button', { name: /^Show all/ }).click();
+    return [...counts, found, await page.locator('.order-row').count(), await page.getByLabel('Find an order').inputValue()];
+  },
+
   /** An order that was chosen already is shown again; one that cannot be shown leaves no page that loads for ever. */
   async showsAgain(page, base, id) {
     await row(page, id).click();
@@ -658,7 +710,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { showsAgain: 'status of', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

@@ -24,10 +24,11 @@ from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.test_venue_root import ROOT, launch, made_key, sets_prices
 from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
-from tests.end_to_end.venue import LAUNCH, SOL, USDC, Token, Venue, running_venue
+from tests.end_to_end.venue import LAUNCH, SOL, USDC, Funds, Token, Venue, running_venue
 from tests.testkit.test_plugin import pytest_in
 
 SELL = single(sell=1 * SOL, above=160)
+LONG_NAME = "A TOKEN OF A LONG NAME"
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +218,33 @@ def test_a_reset_leaves_nothing_of_before(browser: Browser, empty: Venue) -> Non
 def test_what_happens_while_the_page_loads_is_there_once(browser: Browser, empty: Venue) -> None:
     there, shown = does(browser, empty, "hearsWhileItLoads")
     assert shown == there
+
+
+def test_figures_are_whole(browser: Browser, empty: Venue, owner: Trader) -> None:
+    """Of a unit more than a whole one, and of a token with a long name and a short price."""
+    long: dict[str, object] = {"symbol": LONG_NAME, "decimals": 6, "price": "98765432.12"}
+    token = Token(LONG_NAME, empty.ask("POST", "/sandbox/tokens", long).ok()["tokens"][-1]["mint"], 6)
+    owner.places(single(sell=20 * USDC, buy=token, below=93827160.51))
+    empty.pool(SOL, most=1_234_567_891)
+    exact = owner.places(single(sell=Funds(SOL, 1_000_000_001), above=150.00001))
+    shown = does(browser, empty, "figures", exact, token.symbol, SOL.mint)
+    assert shown["row"] == ["1.000000001", "≥ 150.00001"]
+    assert shown["line"] == "150.00001"
+    assert shown["why"].endswith("triggers at ≥ 150.00001; SOL is 150, less than 0.01 % away")
+    assert "1.000000001 SOL" in shown["terms"]
+    assert shown["price"] == "98765432.12"
+    assert shown["most"] == "1.234567891"
+    assert shown["liquidity"] == {"maxInput": "1234567891", "impactBps": 7}
+    empty.deepens_pools()
+
+
+def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, owner: Trader) -> None:
+    owner.places(SELL)
+    withdrawing = owner.places(SELL)
+    owner.cancels(withdrawing)
+    cancelled = owner.places(SELL)
+    owner.confirms(cancelled, owner.cancels(cancelled)).ok()
+    assert does(browser, empty, "counts", withdrawing) == ["2", 2, "None of these. Show all 3", 3, ""]
 
 
 def test_an_order_that_cannot_be_shown_says_why(browser: Browser, empty: Venue, owner: Trader) -> None:
