@@ -3,7 +3,7 @@ import { batch, computed, signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
-import { asPytest } from './pytest';
+import { asPytest, hasTerms } from './pytest';
 import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
@@ -215,7 +215,7 @@ export function OrderDetail() {
       {isResting(order) && !isVenue && !canAmend(order) && <p class="soft fixed-why">{whyFixed(order)}.</p>}
       <div class="row">
         {canCancel(order) && <button class="danger" onClick={() => cancel(order)}>Cancel order</button>}
-        {!isVenue && <button onClick={() => copy(asPytest(order), 'Test')}>Copy as pytest</button>}
+        {!isVenue && hasTerms(order) && <button onClick={() => copy(asPytest(order), 'Test')}>Copy as pytest</button>}
         <button onClick={() => copy(`curl -s ${isVenue ? "-H \"x-api-key: $API_KEY\" " : ''}${location.origin}${shownAt(`/orders/${id}`)}`, 'Command')}>Copy as curl</button>
       </div>
       <h3>What happened</h3>

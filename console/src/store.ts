@@ -119,8 +119,9 @@ async function loadState(): Promise<void> {
 
 export function put(...found: Order[]): void {
   const next = new Map(orders.value);
-  const chosen = found.find((each) => each.timeline && selected.value === String(each.id));
-  for (const { timeline: _, ...row } of found) next.set(String(row.id), row);
+  const whole = found.map((each) => (isOnChain(each) ? { ...next.get(String(each.id)), ...each } : each)); // One that is closed has no terms there any more.
+  const chosen = whole.find((each) => each.timeline && selected.value === String(each.id));
+  for (const { timeline: _, ...row } of whole) next.set(String(row.id), row);
   batch(() => {
     orders.value = next;
     if (chosen) detail.value = chosen;

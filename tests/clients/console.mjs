@@ -330,6 +330,7 @@ const scenarios = {
     const texts = [];
     await page.getByRole('button', { name: 'All', exact: true }).click();
     for (const id of ids) {
+      await page.getByLabel('Family').selectOption(typeof id === 'number' ? 'book' : '');
       await page.getByLabel('Find an order').fill(String(id));
       await page.locator('.order-row').first().click();
       await page.locator(`.detail[aria-label="Order ${id}"]`).waitFor();
@@ -338,6 +339,25 @@ const scenarios = {
       texts.push(await until('copied', () => page.evaluate(() => navigator.clipboard.readText())));
     }
     return texts;
+  },
+
+  /** An order on the chain that is closed is shown without its terms: the page remembers what it saw, and copies nothing that it does not know. */
+  async closes(page, base, id) {
+    const { family, wallet, inputMint, outputMint, timeline } = await orderOf(base, id);
+    const closed = JSON.stringify({ id, family, wallet, inputMint, outputMint, timeline, state: 'cancelled', waitsFor: null, waiting: null });
+    await page.getByRole('button', { name: 'All', exact: true }).click();
+    const own = page.locator('.order-row', { hasText: id.slice(-4) });
+    const size = await own.locator('.size').textContent();
+    await page.route(`**/sandbox/orders/${id}`, (route) => route.fulfill({ contentType: 'application/json', body: closed }));
+    await page.route(/\/sandbox\/orders\?family=limit/, (route) => route.fulfill({ contentType: 'application/json', body: '{"orders":[]}' }));
+    await own.click();
+    await page.locator('.detail .state', { hasText: 'cancelled' }).waitFor();
+    must((await own.locator('.size').textContent()) === size, 'it is of the size that it was of');
+    await page.getByRole('button', { name: 'Copy as pytest' }).waitFor();
+    await page.reload();
+    await page.locator('.happened').getByText('order created').click();
+    await page.locator('.timeline').waitFor();
+    return [size, await page.locator('.detail .row button').allTextContents()];
   },
 
   /** A venue, which shows itself to its operator's key, and lets nothing be changed. */

@@ -24,7 +24,7 @@ from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.test_venue_root import ROOT, launch, made_key, sets_prices
 from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
-from tests.end_to_end.venue import LAUNCH, SOL, USDC, Funds, Token, Venue, running_venue
+from tests.end_to_end.venue import JUP, LAUNCH, SOL, USDC, Funds, Token, Venue, running_venue
 from tests.testkit.test_plugin import pytest_in
 
 SELL = single(sell=1 * SOL, above=160)
@@ -166,6 +166,57 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
     orders.append(DcaTrader(owner).places(dca(sell=300 * USDC, rounds=6, every_s=60)))
     texts = does(browser, empty, "copies", [*orders, *placed_elsewhere(empty, owner).values()])
     assert 'w.trigger.place("SOL", 1, "USDC", above="160")' in texts[0]
+    passes(tmp_path, texts)
+
+
+def test_what_is_copied_brings_about_what_became_of_it(
+    browser: Browser, empty: Venue, owner: Trader, tmp_path: Path
+) -> None:
+    """Whatever names tokens have, and whatever prices have become."""
+    orders: dict[str, object] = {}
+    for symbol in ("class", "1INCH", '"q" uo\'te', "émoji 🚀", "guard", "mSOL", "MSOL"):
+        asked = {"symbol": symbol, "decimals": 0, "price": "3"}
+        token = Token(symbol, empty.ask("POST", "/sandbox/tokens", asked).ok()["tokens"][-1]["mint"], 0)
+        empty.gives(owner.wallet, 20 * token)
+        orders[symbol] = owner.places(single(sell=20 * token, above=3.5))
+    orders["small"] = owner.places(single(sell=0.1 * SOL, below=20))
+    orders["by the other"] = owner.places(single(sell=1 * SOL, buy=JUP, below=0.4, trigger=JUP))
+    orders["cheap now"] = owner.places(single(sell=40 * JUP, above=170, trigger=SOL))
+    orders["stopped"] = owner.places(oco(sell=1 * SOL, take_profit=190, stop_loss=140))
+    orders["bought and sold"] = owner.places(otoco(sell=200 * USDC, buy=SOL, below=145, take_profit=161, stop_loss=135))
+    orders["limit"] = LimitTrader(empty, owner).places(20 * JUP, USDC, take=12_000_000)
+    empty.price(SOL, "144")
+    empty.settles()
+    empty.price(SOL, "139")
+    empty.settles()
+    empty.price(SOL, "162")
+    empty.settles()
+    member = Member(empty).joins().has(usdc="5000", btc="1")
+    member.places("sell", "0.01", "24000")
+    taker = Member(empty).joins().has(usdc="5000")
+    orders["taken"] = taker.places("buy", "0.01", ord_type="market")
+    orders["expires"] = owner.places(single(sell=0.2 * SOL, above=400, lives_ms=60_000))
+    empty.advances(61)
+    empty.settles()
+    empty.price(JUP, "0.05")
+    texts = does(browser, empty, "copies", list(orders.values()))
+    for name, became in {
+        "stopped": '"filled"',
+        "bought and sold": '"filled"',
+        "expires": '"expired"',
+        "taken": '"done"',
+    }.items():
+        assert became in texts[list(orders).index(name)].splitlines()[-2]
+    assert 'countermand.price("SOL", "140")' in texts[list(orders).index("stopped")]
+    passes(tmp_path, texts)
+
+
+def test_an_order_that_is_closed_on_the_chain_is_remembered(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = LimitTrader(empty, owner).places(1 * SOL, USDC, take=160_000_000)
+    assert does(browser, empty, "closes", order) == ["1", ["Copy as curl"]]
+
+
+def passes(tmp_path: Path, texts: list[str]) -> None:
     done = pytest_in(tmp_path, "\n\n".join(texts))
     assert done.returncode == 0, done.stdout
     assert f"{len(texts)} passed" in done.stdout
