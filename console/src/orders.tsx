@@ -172,7 +172,7 @@ function HappenedRow({ event }: { event: OrderEvent }) {
   const order = orders.value.get(String(event.orderId));
   return (
     <button data-row onClick={() => select(String(event.orderId))}>
-      <time class="num soft">{clock(event.told.at)}</time>
+      <time class="num soft" title={date(event.told.at)}>{clock(event.told.at)}</time>
       <span class={`kind k-${order ? kindOf(order) : event.family}`}>{order ? kindOf(order) : event.family}</span>
       <b class={`e-${event.event}`}>{words(event.event)}</b>
       <p>{event.told.reason ?? (order ? pairOf(order) : short(event.orderId))}</p>
@@ -222,7 +222,7 @@ export function OrderDetail() {
       <ol class="timeline">
         {[...(order.timeline ?? [])].reverse().map((entry) => (
           <li class={`e-${entry.event}`}>
-            <div><b>{words(entry.event)}</b><time class="num soft" title={date(entry.at)}>{clock(entry.at, true)}</time></div>
+            <div><b>{words(entry.event)}</b><time class="num soft">{date(entry.at) !== date(now()) && `${date(entry.at)} `}{clock(entry.at, true)}</time></div>
             {entry.reason && <p>{entry.reason}</p>}
             <p class="soft num">{entry.seq !== undefined && <>seq {entry.seq} · </>}{words(entry.cause)}{entry.txSignature && <> · <button class="link" title="Copy the signature" onClick={() => copy(entry.txSignature ?? '', 'Signature')}>tx {short(entry.txSignature)}</button></>}</p>
           </li>

@@ -68,6 +68,9 @@ async function violations(page, where, within = 'html') {
 const scenarios = {
   /** An empty venue teaches; one button places an order of each kind. */
   async teaches(page, base) {
+    await page.getByRole('button', { name: 'Place four orders' }).click();
+    await until('four orders', async () => (await page.locator('.order-row').count()) === 4);
+    await ask(base, 'POST', '/sandbox/reset', {});
     await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
     await page.getByRole('button', { name: 'Place four orders' }).click();
     await until('seven lines', async () => (await page.locator('.grip').count()) === 7);
@@ -413,6 +416,19 @@ const scenarios = {
     return results;
   },
 
+  /** A fill is under way when the cancel comes, and fails. */
+  async racesAFailure(page, base) {
+    const open = await drawer(page, 'race');
+    for (let races = 1; races < 12; races++) {
+      await ask(base, 'PUT', '/sandbox/faults', { failSwaps: 1, landDelayMs: 300 });
+      await open.getByRole('button', { name: 'Race a cancel' }).click();
+      await until('judged', async () => (await open.locator('[role=status]').textContent()) === `The cancel won ${races} of ${races}, the fill 0.`);
+      const verdict = await open.locator('.verdict').innerText();
+      if (verdict.includes('fill failed')) return verdict;
+    }
+    throw new Error('no fill was under way');
+  },
+
   /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
   /** As through a proxy: what the page says for orders, and what it does not. */
   async isRefused(page) {
@@ -730,7 +746,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { racesAFailure: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

@@ -357,6 +357,13 @@ def test_a_race_is_judged_as_the_journal_has_it(browser: Browser, empty: Venue) 
     assert empty.audit()["ok"]
 
 
+def test_a_race_whose_fill_fails_is_won_by_the_cancel(browser: Browser, empty: Venue) -> None:
+    verdict = does(browser, empty, "racesAFailure")
+    assert re.search(r"committed at sequence \d+ failed at \d+, and the cancel came at \d+", verdict)
+    assert "Proved: one deposit, one withdrawal of all of it, and no fill." in verdict
+    empty.faults()
+
+
 def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner: Trader) -> None:
     """Two hundred, for the sake of time: what is in the page does not grow with them."""
     empty.gives(owner.wallet, 300 * SOL)
