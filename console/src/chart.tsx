@@ -58,7 +58,7 @@ function layOut(): void {
     const value = moved?.key === line.key ? moved.price : line.price;
     const y = known.priceToCoordinate(value);
     if (y === null || y < 8 || y > height - 8) {
-      if (value > at) count.above += 1; else count.below += 1;
+      if (at > 0) count[value > at ? 'above' : 'below'] += 1;
       continue;
     }
     near.push({ ...line, price: value, shown: moved?.key === line.key ? value : line.shown, y, at: y, column: 0 });

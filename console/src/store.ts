@@ -373,6 +373,7 @@ const HEARD: Record<string, (message: Told) => void> = {
       if (set.mint === subject.value) points.value = [...points.value.slice(-POINTS_MAX), { at: set.at, price: Number(set.price) }];
       if (known) sandbox.value = { ...known, tokens: known.tokens.map((each) => (each.mint === set.mint ? { ...each, price: set.price } : each)) };
     });
+    if (isVenue && known?.tokens.some((each) => each.mint === set.mint && each.price === null)) loadState().catch(() => undefined); // It lacks less now.
   },
   sandbox() { loadState().catch(() => undefined); },
   reset() {

@@ -369,6 +369,9 @@ const scenarios = {
     await gate.fill('a key of nobody');
     await page.keyboard.press('Enter');
     const refused = await until('refused', () => page.getByRole('alert').textContent());
+    await gate.fill('“ck_quoted”');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('Paste it without quotes.').waitFor();
     const found = await violations(page, 'the gate');
     await gate.fill(key);
     await page.keyboard.press('Enter');
@@ -383,6 +386,9 @@ const scenarios = {
     for (const pressed of ['ArrowUp', 'Enter', 'Delete']) await page.keyboard.press(pressed);
     await fetch(`${base}/admin/prices`, { method: 'PUT', headers: { 'x-api-key': key, 'content-type': 'application/json' }, body: JSON.stringify({ [mint]: '153.25' }) });
     await page.locator('.ticker').getByText('153.25').waitFor();
+    await page.locator('.missing').getByText('JUP').waitFor();
+    await fetch(`${base}/admin/prices`, { method: 'PUT', headers: { 'x-api-key': key, 'content-type': 'application/json' }, body: JSON.stringify({ JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN: '0.5' }) });
+    await page.locator('.missing').getByText('JUP').waitFor({ state: 'detached', timeout: 5_000 });
     for (const scheme of ['dark', 'light']) for (const width of [1400, 400]) {
       await page.setViewportSize({ width, height: 880 });
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
