@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest, hasTerms } from './pytest';
-import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOrders, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
@@ -76,14 +76,15 @@ export function Orders() {
   const rows = shown.value;
   const all = sorted.value.filter((each) => !isQuote(each)).length;
   const open = sorted.value.filter((each) => isWaiting(each) && !isQuote(each)).length;
+  const more = moreOrders.value && '+';
   const narrowed = search.value.trim() !== '' || family.value !== '';
   const showAll = () => batch(() => { filter.value = 'all'; family.value = ''; search.value = ''; });
   return (
     <section class="panel orders" aria-labelledby="orders-title">
       <header class="panel-head">
-        <h2 id="orders-title">Orders <span class="count">{all}</span></h2>
+        <h2 id="orders-title">Orders <span class="count">{all}{more}</span></h2>
         <div class="segmented" role="group" aria-label="Which orders">
-          <button aria-pressed={filter.value === 'resting'} onClick={() => { filter.value = 'resting'; }}>Waiting <span class="count">{open}</span></button>
+          <button aria-pressed={filter.value === 'resting'} onClick={() => { filter.value = 'resting'; }}>Waiting <span class="count">{open}{more}</span></button>
           <button aria-pressed={filter.value === 'all'} onClick={() => { filter.value = 'all'; }}>All</button>
         </div>
         <select aria-label="Family" value={family.value} onChange={(event) => { family.value = event.currentTarget.value; }}>
@@ -94,7 +95,7 @@ export function Orders() {
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
-        empty={!loaded.value ? <NotLoaded /> : all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">{narrowed ? 'None of these.' : 'Nothing waits.'} <button class="link" onClick={showAll}>Show all {all}</button></p>} />
+        empty={!loaded.value ? <NotLoaded /> : all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">{narrowed ? 'None of these.' : 'Nothing waits.'} <button class="link" onClick={showAll}>Show all {all}{more}</button></p>} />
     </section>
   );
 }

@@ -25,6 +25,8 @@ export type Connection = 'connecting' | 'live' | 'lost';
 export const connection = signal<Connection>('connecting');
 export const sandbox = signal<Sandbox | null>(null);
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
+/** Whether the venue has more of them than it shows at once. */
+export const moreOrders = signal(false);
 export const requests = signal<readonly RequestSummary[]>([]);
 /** Whether the venue may remember more of them than the page does. */
 export const olderRequests = signal(false);
@@ -159,6 +161,7 @@ async function refreshAll(): Promise<void> {
   const families = ['trigger', 'dca', 'limit', 'recurring'];
   const [ofBooks, ...others] = await Promise.all([booksOrders(), ...families.map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`))]);
   const found = new Map([...others.flat(), ...ofBooks].map((each) => [String(each.id), each]));
+  moreOrders.value = others.some((each) => each.length >= ORDERS_MAX);
   // Orders on the chain are listed while they are open: one that has ended stays as it was seen last.
   const gone = [...orders.value.values()].filter((each) => isOnChain(each) && !found.has(String(each.id)));
   for (const each of gone) if (!isResting(each)) found.set(String(each.id), each);

@@ -623,6 +623,16 @@ const scenarios = {
     return held.length;
   },
 
+  /** More orders than the venue shows at once. */
+  async hasMore(page, base) {
+    const [order] = (await ask(base, 'GET', '/sandbox/orders')).orders;
+    const many = JSON.stringify({ orders: Array.from({ length: 2_000 }, (_, number) => ({ ...order, id: `${order.id}${number}` })) });
+    await page.route(/\/sandbox\/orders\?family=trigger/, (route) => route.fulfill({ contentType: 'application/json', body: many }));
+    await page.reload();
+    await page.locator('.order-row').first().waitFor();
+    return page.locator('.orders .count').allTextContents();
+  },
+
   /** For the documentation. */
   async pictures(page, base, directory, order) {
     const takes = async (name, scheme, width, height) => {

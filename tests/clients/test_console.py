@@ -375,6 +375,11 @@ def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner:
     assert seen["handles"] <= 36
 
 
+def test_more_orders_than_are_shown_are_not_denied(browser: Browser, empty: Venue, owner: Trader) -> None:
+    owner.places(SELL)
+    assert does(browser, empty, "hasMore") == ["2000+", "2000+"]
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1400), ("light", 400)])
 def test_nothing_keeps_anybody_out(browser: Browser, empty: Venue, owner: Trader, scheme: str, width: int) -> None:
     """axe-core finds no violation on the first screen, with an order, with each drawer and with a request open."""
