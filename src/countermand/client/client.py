@@ -142,17 +142,24 @@ def _session(wallet: Wallet | Keypair | None, api_key: str | None, policy: Polic
     return Session(None if wallet is None else Wallet.of(wallet), api_key, policy or Policy())
 
 
+def _address(url: str) -> httpx2.URL:
+    address = httpx2.URL(url)
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ValueError(f"url: {url!r} is no address that begins with http:// or https://")
+    return address
+
+
 def _blocking(url: str, http: httpx2.Client | None) -> Sync:
     if http is not None:
-        http.base_url = httpx2.URL(url)
+        http.base_url = _address(url)
         return Sync(http)
-    make = partial(httpx2.Client, base_url=url, timeout=_TIMEOUT_S)
+    make = partial(httpx2.Client, base_url=_address(url), timeout=_TIMEOUT_S)
     return Sync(make(), make)
 
 
 def _awaiting(url: str, http: httpx2.AsyncClient | None) -> Async:
     if http is not None:
-        http.base_url = httpx2.URL(url)
+        http.base_url = _address(url)
         return Async(http)
-    make = partial(httpx2.AsyncClient, base_url=url, timeout=_TIMEOUT_S)
+    make = partial(httpx2.AsyncClient, base_url=_address(url), timeout=_TIMEOUT_S)
     return Async(make(), make)
