@@ -194,6 +194,7 @@ export function Chart() {
     let firstAt = 0;
     let lastAt = 0;
     let drawn = '';
+    let drawnMarks = '';
     const stops = [
       effect(() => {
         const all = points.value;
@@ -221,7 +222,9 @@ export function Chart() {
       effect(() => {
         const since = points.value[0]?.at ?? Infinity; // Prices of before a restart are forgotten.
         const own = together(marks.value.filter((each) => each.subject === subject.value && each.at >= since - 1000));
-        void theme.value;
+        const drawing = JSON.stringify([theme.value, own]);
+        if (drawing === drawnMarks) return; // Prices come much faster than fills.
+        drawnMarks = drawing;
         const [up, down] = [css('--up'), css('--down')];
         markers?.setMarkers(own.map((each) => ({
           time: seconds(Math.min(each.at, lastAt || each.at)), position: each.rises ? 'belowBar' as const : 'aboveBar' as const,

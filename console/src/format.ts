@@ -10,7 +10,16 @@ export function dollars(price: string | number | null | undefined): string {
   if (price === null || price === undefined) return '–';
   const value = Number(price);
   const [digits, least] = [typeof price === 'string' ? price.replace(/^[0.]+|\./g, '').length : Infinity, decimalsOf(value)];
-  return value.toLocaleString('en-US', { minimumFractionDigits: least, maximumFractionDigits: digits <= READABLE_DIGITS ? PRICE_DECIMALS : least });
+  return formatOf(least, digits <= READABLE_DIGITS ? PRICE_DECIMALS : least).format(value);
+}
+
+const formats = new Map<number, Intl.NumberFormat>();
+/** Made once each: that takes a hundred times as long as what it does, and a price may move a thousand times a second. */
+function formatOf(least: number, most: number): Intl.NumberFormat {
+  const key = least * 100 + most;
+  const known = formats.get(key) ?? new Intl.NumberFormat('en-US', { minimumFractionDigits: least, maximumFractionDigits: most });
+  formats.set(key, known);
+  return known;
 }
 
 /** As a field takes it. */

@@ -633,6 +633,20 @@ const scenarios = {
     return page.locator('.orders .count').allTextContents();
   },
 
+  /** How many formats of numbers are made while a price moves, which takes longest of all that a page does then. */
+  async keepsUp(page, base, mint) {
+    await page.evaluate(() => {
+      globalThis.made = 0;
+      const own = Number.prototype.toLocaleString;
+      Number.prototype.toLocaleString = function toLocaleString(...given) { globalThis.made += 1; return own.apply(this, given); };
+      Intl.NumberFormat = new Proxy(Intl.NumberFormat, { construct: (made, given) => { globalThis.made += 1; return new made(...given); } });
+    });
+    const rows = Array.from({ length: 200 }, (_, number) => `${number},${150 + number / 100}`).join('\n');
+    await ask(base, 'POST', '/sandbox/playback', { mint, csv: rows });
+    await until('the last price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '151.99');
+    return page.evaluate(() => globalThis.made);
+  },
+
   /** For the documentation. */
   async pictures(page, base, directory, order) {
     const takes = async (name, scheme, width, height) => {

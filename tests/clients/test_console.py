@@ -375,6 +375,12 @@ def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner:
     assert seen["handles"] <= 36
 
 
+def test_it_keeps_up_with_a_price_that_moves(browser: Browser, empty: Venue, owner: Trader) -> None:
+    for dollars in (160, 170, 180):
+        owner.places(single(sell=1 * SOL, above=dollars))
+    assert does(browser, empty, "keepsUp", SOL.mint) < 50
+
+
 def test_more_orders_than_are_shown_are_not_denied(browser: Browser, empty: Venue, owner: Trader) -> None:
     owner.places(SELL)
     assert does(browser, empty, "hasMore") == ["2000+", "2000+"]
