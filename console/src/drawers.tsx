@@ -1,12 +1,12 @@
 // The controls of the sandbox, each in a drawer.
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ask, isVenue } from './api';
 import { amount, clock, date, dollars, plain, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
 import { RacePanel } from './race';
-import { attempt, books, change, decimals, drawer, loadBooks, loaded, now, orders, sandbox, subject, symbol, tick, toast } from './store';
+import { attempt, books, change, connection, decimals, drawer, loadBooks, loaded, now, orders, sandbox, subject, symbol, tick, toast } from './store';
 import type { Faults, Level, MarketMaker, Token, WalletRow } from './types';
 
 export const DRAWERS = isVenue ? ['prices', 'books'] as const : ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books'] as const;
@@ -201,6 +201,9 @@ function FaultsPanel() {
   );
 }
 
+/** What no event tells of is asked for again, as long as it is shown. */
+const turn = computed(() => Math.floor(tick.value / 3));
+
 // --- liquidity
 
 interface Liquidity { maxInput: string | null; impactBps: number }
@@ -229,8 +232,8 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
 
 function LiquidityPanel() {
   const [all, setAll] = useState<Record<string, Liquidity>>({});
-  const load = () => { attempt('Not shown', () => ask<Record<string, Liquidity>>('GET', '/sandbox/liquidity')).then((found) => found && setAll(found)); };
-  useEffect(load, [loaded.value]);
+  const load = () => { if (connection.value === 'live') attempt('Not shown', () => ask<Record<string, Liquidity>>('GET', '/sandbox/liquidity')).then((found) => found && setAll(found)); };
+  useEffect(load, [loaded.value, turn.value]);
   return (
     <div class="stack">
       <p class="soft">How much of a token one fill takes, so that larger orders fill in parts, and how far it moves the price against them.</p>
@@ -247,8 +250,8 @@ function Holdings({ all }: { all: { mint: string; amount: string }[] }) {
 
 function WalletsPanel() {
   const [all, setAll] = useState<WalletRow[] | null>(null);
-  const load = () => { attempt('Not shown', () => ask<{ wallets: WalletRow[] }>('GET', '/sandbox/wallets')).then((found) => found && setAll(found.wallets)); };
-  useEffect(load, [orders.value]);
+  const load = () => { if (connection.value === 'live') attempt('Not shown', () => ask<{ wallets: WalletRow[] }>('GET', '/sandbox/wallets')).then((found) => found && setAll(found.wallets)); };
+  useEffect(load, [orders.value, turn.value]);
   const [wallet, setWallet] = useState('');
   const [sum, setSum] = useState('10');
   const [of, setOf] = useState('SOL');

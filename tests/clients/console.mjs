@@ -236,6 +236,10 @@ const scenarios = {
       const { result } = await ask(base, 'POST', '/rpc', { jsonrpc: '2.0', id: 1, method: 'getBalance', params: [wallet] });
       return result.value;
     });
+    await ask(base, 'PUT', '/sandbox/liquidity', { USDC: { maxInput: '7000000' } });
+    open = await drawer(page, 'liquidity');
+    await ask(base, 'PUT', '/sandbox/liquidity', { USDT: { maxInput: '9000000' } });
+    await until('what another one set', async () => (await open.getByLabel('USDT that one fill takes at most').inputValue()) === '9');
 
     open = await drawer(page, 'books');
     await open.getByLabel('Market').waitFor();
