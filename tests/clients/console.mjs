@@ -591,7 +591,7 @@ const scenarios = {
     return said;
   },
 
-  /** A page that nobody sees holds no connection, and comes back with what it missed. */
+  /** A page that is not seen holds no connection, and comes back with what it missed. */
   async hides(page, base, mint) {
     const turns = (to) => page.evaluate((state) => {
       Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
