@@ -16,10 +16,10 @@ export class Refused extends Error {
   constructor(readonly status: number, message: string, readonly body: unknown) { super(message); }
 }
 
-function send(method: string, path: string, headers: Record<string, string>, body?: unknown, signal?: AbortSignal): Promise<Response> {
+function send(method: string, path: string, headers: Record<string, string>, body?: unknown, until?: AbortSignal): Promise<Response> {
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (key && path.startsWith('/admin')) headers['x-api-key'] = key;
-  return fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }), ...(signal && { signal }) });
+  return fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }), ...(until && { signal: until }) });
 }
 
 async function refusal(answer: Response): Promise<Refused> {
@@ -33,8 +33,8 @@ export async function tryKey(given: string): Promise<void> {
   if (!answer.ok) throw await refusal(answer);
 }
 
-export async function ask<T>(method: string, path: string, body?: unknown, token?: string): Promise<T> {
-  const answer = await send(method, path, token ? { authorization: `Bearer ${token}` } : {}, body);
+export async function ask<T>(method: string, path: string, body?: unknown, token?: string, until?: AbortSignal): Promise<T> {
+  const answer = await send(method, path, token ? { authorization: `Bearer ${token}` } : {}, body, until);
   if (!answer.ok) throw await refusal(answer);
   return readable(await answer.text()) as T;
 }

@@ -1,17 +1,14 @@
-import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { isVenue } from './api';
 import { Chart } from './chart';
 import { DRAWERS, Drawer, setPrice, TITLES } from './drawers';
-import { clock, dollars } from './format';
+import { clock, dollars, plain } from './format';
 import { Gate } from './gate';
 import { key, useKey } from './key';
 import { OrderDetail, Orders } from './orders';
-import { opened, Requests } from './requests';
-import { books, connection, drawer, isMarket, now, price, requests, sandbox, select, selected, subject, subjectName, tick, toasts } from './store';
+import { Requests } from './requests';
+import { books, connection, drawer, isMarket, now, olderRequests, opened, requests, sandbox, select, selected, shownPrice, side, subject, subjectName, tick, toasts } from './store';
 import { switchTheme, theme } from './theme';
-
-const side = signal<'order' | 'requests'>('order');
 
 function ThemeIcon() {
   return (
@@ -50,10 +47,10 @@ function Head() {
 /** What the chart is of, and its price, which a sandbox lets one type. */
 function Ticker() {
   const [text, setText] = useState<string | null>(null);
-  const at = price.value;
-  const shown = at ? dollars(at).replace(/,/g, '') : '';
+  const at = shownPrice.value;
+  const shown = at === null ? '' : plain(at);
   const typed = !isVenue && !isMarket(subject.value);
-  const markets = books.value.filter((each) => each.last !== null || each.asks.length > 0 || each.bids.length > 0);
+  const markets = books.value.filter((each) => each.market === subject.value || each.last !== null || each.asks.length > 0 || each.bids.length > 0);
   return (
     <form class="ticker" onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(subject.value, text)) setText(null); (document.activeElement as HTMLElement).blur(); }}>
       <select aria-label="What the chart shows" value={subject.value} onChange={(event) => { subject.value = event.currentTarget.value; }}>
@@ -62,9 +59,9 @@ function Ticker() {
       </select>
       {typed && <span class="soft">$</span>}
       {typed ? (
-        <input class="num price" aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={text ?? shown}
+        <input class="num price" size={Math.max(8, (text ?? shown).length)} aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={text ?? shown}
           onFocus={(event) => event.currentTarget.select()} onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setText(null)} />
-      ) : <span class="num price">{at ? dollars(at) : 'no price'}</span>}
+      ) : <span class="num price">{at === null ? 'no price' : dollars(at)}</span>}
     </form>
   );
 }
@@ -78,7 +75,6 @@ const TABS: readonly ('order' | 'requests')[] = isVenue ? ['order'] : ['order', 
 
 function Console() {
   const chosen = selected.value;
-  useEffect(() => { if (chosen) side.value = 'order'; }, [chosen]);
   useEffect(() => {
     const keys = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
@@ -103,7 +99,7 @@ function Console() {
             {TABS.map((name) => (
               <button role="tab" id={`tab-${name}`} aria-selected={side.value === name} aria-controls="side-panel" tabIndex={side.value === name ? 0 : -1} onClick={() => { side.value = name; }}
                 onKeyDown={(event) => { if (TABS.length > 1 && /Arrow(Left|Right)/.test(event.key)) { side.value = name === 'order' ? 'requests' : 'order'; document.getElementById(`tab-${side.value}`)?.focus(); } }}>
-                {name === 'order' ? 'Order' : <>Requests <span class="count">{requests.value.length}</span></>}
+                {name === 'order' ? 'Order' : <>Requests <span class="count">{requests.value.length}{olderRequests.value && '+'}</span></>}
               </button>
             ))}
           </div>

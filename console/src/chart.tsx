@@ -40,12 +40,15 @@ let chart: IChartApi | null = null;
 let series: ISeriesApi<'Area'> | null = null;
 let markers: ISeriesMarkersPluginApi<Time> | null = null;
 let width = 0;
+/** How wide the scale of prices is, left of which everything else ends. */
+const scale = signal(64);
 
 /** Puts the lines where their prices are. */
 function layOut(): void {
   const known = series;
   if (!known || !chart) return;
   const height = chart.paneSize().height;
+  scale.value = chart.priceScale('right').width();
   const at = price.peek();
   const moved = dragging.peek();
   const near: Placed[] = [];
@@ -55,10 +58,10 @@ function layOut(): void {
     const value = moved?.key === line.key ? moved.price : line.price;
     const y = known.priceToCoordinate(value);
     if (y === null || y < 8 || y > height - 8) {
-      if (value > at) count.above += 1; else count.below += 1;
+      if (at > 0) count[value > at ? 'above' : 'below'] += 1;
       continue;
     }
-    near.push({ ...line, price: value, y, at: y, column: 0 });
+    near.push({ ...line, price: value, shown: moved?.key === line.key ? value : line.shown, y, at: y, column: 0 });
     if (line.leg?.watermarkUsd) {
       const from = known.priceToCoordinate(Number(line.leg.watermarkUsd));
       if (from !== null) watermarks.push({ key: line.key, from, to: y });
@@ -191,6 +194,7 @@ export function Chart() {
     let firstAt = 0;
     let lastAt = 0;
     let drawn = '';
+    let drawnMarks = '';
     const stops = [
       effect(() => {
         const all = points.value;
@@ -218,7 +222,9 @@ export function Chart() {
       effect(() => {
         const since = points.value[0]?.at ?? Infinity; // Prices of before a restart are forgotten.
         const own = together(marks.value.filter((each) => each.subject === subject.value && each.at >= since - 1000));
-        void theme.value;
+        const drawing = JSON.stringify([theme.value, own]);
+        if (drawing === drawnMarks) return; // Prices come much faster than fills.
+        drawnMarks = drawing;
         const [up, down] = [css('--up'), css('--down')];
         markers?.setMarkers(own.map((each) => ({
           time: seconds(Math.min(each.at, lastAt || each.at)), position: each.rises ? 'belowBar' as const : 'aboveBar' as const,
@@ -252,14 +258,14 @@ function Overlay() {
       <svg aria-hidden="true">
         {trails.value.map(({ key, from, to }) => (
           <g key={key} class="trail">
-            <line x1="0" x2={Math.max(0, width - 64)} y1={from} y2={from} />
+            <line x1="0" x2={Math.max(0, width - scale.value)} y1={from} y2={from} />
             <line class="gap" x1="72" x2="72" y1={from} y2={to} />
             <path d={`M68 ${to + (from < to ? -7 : 7)}L72 ${to}L76 ${to + (from < to ? -7 : 7)}`} />
           </g>
         ))}
-        {hairlines.value.map((line) => <line key={line.key} class={`hair t-${line.tone}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
-        {placed.value.map((line) => <line key={line.key} class={`rule t-${line.tone} ${line.armed ? '' : 'unarmed'} ${selected.value === String(line.order.id) ? 'chosen' : ''}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
-        {placed.value.filter((line) => line.column === 0).map((line) => <line key={`to ${line.key}`} class={`lead t-${line.tone}`} x1={width - 80} x2={width - 64} y1={line.at} y2={line.y} />)}
+        {hairlines.value.map((line) => <line key={line.key} class={`hair t-${line.tone}`} x1="0" x2={Math.max(0, width - scale.value)} y1={line.y} y2={line.y} />)}
+        {placed.value.map((line) => <line key={line.key} class={`rule t-${line.tone} ${line.armed ? '' : 'unarmed'} ${selected.value === String(line.order.id) ? 'chosen' : ''}`} x1="0" x2={Math.max(0, width - scale.value)} y1={line.y} y2={line.y} />)}
+        {placed.value.filter((line) => line.column === 0).map((line) => <line key={`to ${line.key}`} class={`lead t-${line.tone}`} x1={width - scale.value - 16} x2={width - scale.value} y1={line.at} y2={line.y} />)}
         {pairs.value.map(({ key, kind, x, ys }) => (
           <g key={key} class={`bracket b-${kind}`}>
             <line x1={x} x2={x} y1={Math.min(...ys)} y2={Math.max(...ys)} />
@@ -366,17 +372,17 @@ function Handle({ line }: { line: Placed }) {
   const moving = dragging.value?.key === line.key;
   const crosses = moving && awayOf(line.sign, line.price, price.value) <= 0;
   const says = `${line.says} of the ${kindOf(order)} order ${id}, ${pairOf(order)}`;
-  const shownPrice = `${line.sign} ${dollars(line.price)}`;
+  const shownPrice = `${line.sign} ${dollars(line.shown)}`;
   const slides = movable && {
     'aria-orientation': 'vertical' as const, 'aria-valuenow': line.price, 'aria-valuemin': 0, 'aria-valuemax': Math.max(line.price, price.value * 2),
     'aria-valuetext': `${shownPrice} dollars${moving ? ', Enter amends, Escape restores' : ''}`,
   };
   return (
-    <li class={`handle t-${line.tone} ${line.armed ? '' : 'unarmed'} ${moving ? 'moving' : ''} ${movable ? '' : 'fixed'} ${selected.value === id ? 'chosen' : ''}`} style={{ top: `${line.at}px`, right: `${80 + line.column * (width < 500 ? 118 : 138)}px` }}>
-      <div class="grip" data-line={line.key} role={movable ? 'slider' : 'button'} tabIndex={0} aria-label={movable ? says : `${line.name} ${dollars(line.price)}: ${says}, cannot be moved`} title={movable ? undefined : whyFixed(order)} {...slides}
+    <li class={`handle t-${line.tone} ${line.armed ? '' : 'unarmed'} ${moving ? 'moving' : ''} ${movable ? '' : 'fixed'} ${selected.value === id ? 'chosen' : ''}`} style={{ top: `${line.at}px`, right: `${scale.value + 16 + line.column * (width < 500 ? 118 : 138)}px` }}>
+      <div class="grip" data-line={line.key} role={movable ? 'slider' : 'button'} tabIndex={0} aria-label={movable ? says : `${line.name} ${dollars(line.shown)}: ${says}, cannot be moved`} title={movable ? undefined : whyFixed(order)} {...slides}
         onPointerDown={down} onClick={() => { if (!movable) select(id); }} onKeyDown={keys} onBlur={() => { if (dragging.peek()?.key === line.key) dragging.value = null; }}>
         {!isVenue && !canCancel(order) && <svg class="glyph lock" viewBox="0 0 16 16" aria-hidden="true"><path d="M4 7.5h8V14H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5" /></svg>}
-        <span>{line.name}</span> <b class="num">{dollars(line.price)}</b>{crosses && <i>at once</i>}
+        <span>{line.name}</span> <b class="num">{dollars(line.shown)}</b>{crosses && <i>at once</i>}
       </div>
       {canCancel(order) && <button class="drop" tabIndex={-1} aria-label={`Cancel order ${id}`} title="Cancel" onClick={() => cancel(order)}>×</button>}
     </li>

@@ -1,12 +1,12 @@
 // The controls of the sandbox, each in a drawer.
-import { signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ask, isVenue } from './api';
-import { amount, clock, date, dollars, rounded, short, units } from './format';
+import { amount, clock, date, dollars, plain, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
 import { RacePanel } from './race';
-import { attempt, books, change, decimals, drawer, loadBooks, now, orders, sandbox, subject, symbol, tick, toast } from './store';
+import { attempt, books, change, connection, decimals, drawer, loadBooks, loaded, now, orders, sandbox, subject, symbol, tick, toast } from './store';
 import type { Faults, Level, MarketMaker, Token, WalletRow } from './types';
 
 export const DRAWERS = isVenue ? ['prices', 'books'] as const : ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books'] as const;
@@ -68,8 +68,8 @@ function PriceRow({ each }: { each: Token }) {
   return (
     <li class="price-row">
       <form onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(each.mint, text)) setText(null); }}>
-        <button type="button" class={`link sym ${subject.value === each.mint ? 'on' : ''}`} onClick={() => { subject.value = each.mint; }}>{each.symbol}</button>
-        <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={text ?? (each.price ? rounded(at) : '')} onInput={(event) => setText(event.currentTarget.value)} />
+        <button type="button" class={`link sym ${subject.value === each.mint ? 'on' : ''}`} title={each.symbol} onClick={() => { subject.value = each.mint; }}>{each.symbol}</button>
+        <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={text ?? (each.price ? plain(each.price).replace(/\.?0+$/, '') : '')} onInput={(event) => setText(event.currentTarget.value)} />
         {[-5, -1, 1, 5].map((percent) => <button type="button" class="small num" aria-label={`${each.symbol} ${percent} percent`} onClick={() => nudge(percent)}>{percent > 0 ? '+' : '−'}{Math.abs(percent)}</button>)}
       </form>
       <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={at}
@@ -141,6 +141,7 @@ const WEAKNESSES = [
 ] as const;
 /** What was armed, so that one sees it counting down, and spent. */
 const armed = signal<Partial<Record<keyof Faults, number>>>({});
+effect(() => { if (!loaded.value) armed.value = {}; });
 
 function without(faults: Faults): Partial<Faults> {
   return { ...faults, expireBlockhashes: false, expireTokens: false };
@@ -151,10 +152,13 @@ function FaultsPanel() {
   if (!faults) return null;
   const weak = faults.strict || [];
   const set = async (body: Partial<Faults>) => {
-    if (await change('Fault not set', 'PUT', '/sandbox/faults', { ...without(sandbox.value!.faults!), ...body })) {
-      armed.value = { ...armed.value, ...Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'number')) };
-    }
+    const done = await change('Fault not set', 'PUT', '/sandbox/faults', { ...without(sandbox.value!.faults!), ...body });
+    if (done) armed.value = { ...armed.value, ...Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'number')) };
+    return done;
   };
+  /** A field whose fault was refused shows again what is so. */
+  const ticks = async (field: HTMLInputElement, body: Partial<Faults>, was: boolean) => { if (!await set(body)) field.checked = was; };
+  const takes = async (field: HTMLInputElement | HTMLSelectElement, body: Partial<Faults>, was: string | number) => { if (!await set(body)) field.value = String(was); };
   return (
     <div class="stack">
       <ul class="plain faults">
@@ -166,17 +170,17 @@ function FaultsPanel() {
             <li class={`fault ${state}`}>
               <label for={`fault-${name}`}><b>{title}</b><span class="soft">{what}</span></label>
               <span class="fault-state num">{state === 'counting' ? `${left} of ${of}` : state === 'off' ? '' : state}</span>
-              <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={left} onChange={(event) => set({ [name]: Number(event.currentTarget.value) })} />
+              <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={left} onChange={(event) => takes(event.currentTarget, { [name]: Number(event.currentTarget.value) }, left)} />
             </li>
           );
         })}
         <li class={`fault ${faults.rpcDown ? 'armed' : ''}`}>
           <label for="fault-rpc"><b>chain down</b><span class="soft">the node does not answer, until it is off again</span></label>
-          <input id="fault-rpc" type="checkbox" role="switch" checked={faults.rpcDown} onChange={(event) => set({ rpcDown: event.currentTarget.checked })} />
+          <input id="fault-rpc" type="checkbox" role="switch" checked={faults.rpcDown} onChange={(event) => ticks(event.currentTarget, { rpcDown: event.currentTarget.checked }, faults.rpcDown)} />
         </li>
         <li class={`fault ${faults.crash ? 'armed' : ''}`}>
           <label for="fault-crash"><b>crash</b><span class="soft">the process kills itself at this point</span></label>
-          <select id="fault-crash" value={faults.crash ?? ''} onChange={(event) => set({ crash: event.currentTarget.value || null })}>
+          <select id="fault-crash" value={faults.crash ?? ''} onChange={(event) => takes(event.currentTarget, { crash: event.currentTarget.value || null }, faults.crash ?? '')}>
             {['', 'before-commit', 'after-commit', 'before-send', 'after-send'].map((point) => <option value={point}>{point || 'never'}</option>)}
           </select>
         </li>
@@ -185,17 +189,20 @@ function FaultsPanel() {
         <legend><b>strict</b> <span class="soft">as weak as the real ones</span></legend>
         <button class="small" type="button" onClick={() => set({ strict: weak.length === WEAKNESSES.length ? false : WEAKNESSES.map(([name]) => name) })}>{weak.length === WEAKNESSES.length ? 'None' : 'All'}</button>
         {WEAKNESSES.map(([name, title]) => (
-          <label key={name}><input type="checkbox" checked={weak.includes(name)} onChange={(event) => { const next = event.currentTarget.checked ? [...weak, name] : weak.filter((each) => each !== name); set({ strict: next.length ? next : false }); }} /> {title}</label>
+          <label key={name}><input type="checkbox" checked={weak.includes(name)} onChange={(event) => { const next = event.currentTarget.checked ? [...weak, name] : weak.filter((each) => each !== name); ticks(event.currentTarget, { strict: next.length ? next : false }, weak.includes(name)); }} /> {title}</label>
         ))}
       </fieldset>
       <div class="row">
-        <button onClick={async () => { await set({ expireTokens: true }); toast('All tokens ended'); }}>Expire tokens</button>
-        <button onClick={async () => { await set({ expireBlockhashes: true }); toast('151 slots passed'); }}>Expire blockhashes</button>
+        <button onClick={async () => { if (await set({ expireTokens: true })) toast('All tokens ended'); }}>Expire tokens</button>
+        <button onClick={async () => { if (await set({ expireBlockhashes: true })) toast('151 slots passed'); }}>Expire blockhashes</button>
         <button onClick={async () => { if (await change('Not cleared', 'PUT', '/sandbox/faults', {})) armed.value = {}; }}>Clear all</button>
       </div>
     </div>
   );
 }
+
+/** What no event tells of is asked for again, as long as it is shown. */
+const turn = computed(() => Math.floor(tick.value / 3));
 
 // --- liquidity
 
@@ -215,7 +222,7 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
   };
   return (
     <li><form class="row" onSubmit={send}>
-      <b class="sym">{each.symbol}</b>
+      <b class="sym" title={each.symbol}>{each.symbol}</b>
       <label class="field">at most<input class="num" placeholder="any" inputMode="decimal" aria-label={`${each.symbol} that one fill takes at most`} value={most ?? known} onInput={(event) => setMost(event.currentTarget.value)} /></label>
       <label class="field">impact, bps<input class="num" inputMode="numeric" aria-label={`Impact on ${each.symbol} in basis points`} value={impact ?? there?.impactBps ?? 0} onInput={(event) => setImpact(event.currentTarget.value)} /></label>
       <button class="small">Set</button>
@@ -225,8 +232,8 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
 
 function LiquidityPanel() {
   const [all, setAll] = useState<Record<string, Liquidity>>({});
-  const load = () => { attempt('Not shown', () => ask<Record<string, Liquidity>>('GET', '/sandbox/liquidity')).then((found) => found && setAll(found)); };
-  useEffect(load, []);
+  const load = () => { if (connection.value === 'live') attempt('Not shown', () => ask<Record<string, Liquidity>>('GET', '/sandbox/liquidity')).then((found) => found && setAll(found)); };
+  useEffect(load, [loaded.value, turn.value]);
   return (
     <div class="stack">
       <p class="soft">How much of a token one fill takes, so that larger orders fill in parts, and how far it moves the price against them.</p>
@@ -243,8 +250,8 @@ function Holdings({ all }: { all: { mint: string; amount: string }[] }) {
 
 function WalletsPanel() {
   const [all, setAll] = useState<WalletRow[] | null>(null);
-  const load = () => { attempt('Not shown', () => ask<{ wallets: WalletRow[] }>('GET', '/sandbox/wallets')).then((found) => found && setAll(found.wallets)); };
-  useEffect(load, [orders.value]);
+  const load = () => { if (connection.value === 'live') attempt('Not shown', () => ask<{ wallets: WalletRow[] }>('GET', '/sandbox/wallets')).then((found) => found && setAll(found.wallets)); };
+  useEffect(load, [orders.value, turn.value]);
   const [wallet, setWallet] = useState('');
   const [sum, setSum] = useState('10');
   const [of, setOf] = useState('SOL');

@@ -1,15 +1,34 @@
 // Numbers, times and names as a desk shows them.
 
+const DATE_MAX = 8.64e15;
+const YEAR_S = 31_557_600;
+const READABLE_DIGITS = 10;
+const PRICE_DECIMALS = 12; // Of all prices of the venue.
+
+/** As it was set; rounded if that has more digits than one reads, or was computed. */
 export function dollars(price: string | number | null | undefined): string {
   if (price === null || price === undefined) return '–';
   const value = Number(price);
-  return value.toLocaleString('en-US', { minimumFractionDigits: decimalsOf(value), maximumFractionDigits: decimalsOf(value) });
+  const [digits, least] = [typeof price === 'string' ? price.replace(/^[0.]+|\./g, '').length : Infinity, decimalsOf(value)];
+  return formatOf(least, digits <= READABLE_DIGITS ? PRICE_DECIMALS : least).format(value);
 }
+
+const formats = new Map<number, Intl.NumberFormat>();
+/** Made once each: that takes a hundred times as long as what it does, and a price may move a thousand times a second. */
+function formatOf(least: number, most: number): Intl.NumberFormat {
+  const key = least * 100 + most;
+  const known = formats.get(key) ?? new Intl.NumberFormat('en-US', { minimumFractionDigits: least, maximumFractionDigits: most });
+  formats.set(key, known);
+  return known;
+}
+
+/** As a field takes it. */
+export const plain = (price: string | number): string => dollars(price).replace(/,/g, '');
 
 /** How many decimals a price of this size is moved by. */
 export function decimalsOf(price: number): number {
   if (price <= 0) return 2;
-  return Math.min(10, Math.max(2, 4 - Math.floor(Math.log10(price)) - (price >= 1 ? 1 : 0) - (price >= 100 ? 0 : 0)));
+  return Math.min(PRICE_DECIMALS, Math.max(2, 4 - Math.floor(Math.log10(price)) - (price >= 1 ? 1 : 0) - (price >= 100 ? 0 : 0)));
 }
 
 export const tickOf = (price: number): number => 10 ** -decimalsOf(price);
@@ -22,7 +41,7 @@ export function amount(units: string | undefined, decimals: number): string {
   if (units === undefined) return '–';
   const digits = units.padStart(decimals + 1, '0');
   const whole = digits.slice(0, digits.length - decimals).replace(/\B(?=(\d{3})+$)/g, ',');
-  const part = digits.slice(digits.length - decimals).replace(/0+$/, '').slice(0, 6);
+  const part = digits.slice(digits.length - decimals).replace(/0+$/, '');
   return part ? `${whole}.${part}` : whole;
 }
 
@@ -39,12 +58,16 @@ export function short(id: string | number | undefined | null): string {
 }
 
 export function clock(at: number, ms = false): string {
-  const iso = new Date(at).toISOString();
-  return ms ? iso.slice(11, 23) : iso.slice(11, 19);
+  return isoOf(at)[1]!.slice(0, ms ? 12 : 8);
 }
 
 export function date(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
+  return isoOf(at)[0]!;
+}
+
+/** The day, and the time of the day. A time of the chain may be later than any date. */
+function isoOf(at: number): string[] {
+  return Math.abs(at) <= DATE_MAX ? new Date(at).toISOString().split('T') : ['never', ''];
 }
 
 export function span(ms: number): string {
@@ -53,7 +76,8 @@ export function span(ms: number): string {
   if (s < 120) return `${Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
   if (s < 172_800) return `${(s / 3600).toFixed(1).replace(/\.0$/, '')} h`;
-  return `${Math.round(s / 86_400)} days`;
+  if (s < 2 * YEAR_S) return `${Math.round(s / 86_400)} days`;
+  return `${Math.round(s / YEAR_S).toLocaleString('en-US')} years`;
 }
 
 export function took(microseconds: number): string {

@@ -14,6 +14,7 @@ export function turnAway(problem: Refused): void {
 }
 
 async function open(given: string): Promise<void> {
+  if (!/^[\x20-\x7e]+$/.test(given)) { why.value = 'No API key has a character like one of these. Paste it without quotes.'; return; }
   try {
     await tryKey(given);
     why.value = null;

@@ -6,9 +6,9 @@ import type { Leg, Order } from './types';
 
 export type Tone = 'trigger' | 'take_profit' | 'stop_loss' | 'trailing' | 'chain' | 'band' | 'ask' | 'bid';
 
-/** `leg`: of a trigger order, which alone has legs that can be amended. */
+/** `shown`: its price as it was set, if it was. `leg`: of a trigger order, which alone has legs that can be amended. */
 export interface Line {
-  key: string; order: Order; tone: Tone; name: string; says: string; sign: '≥' | '≤'; price: number; armed: boolean; leg?: Leg;
+  key: string; order: Order; tone: Tone; name: string; says: string; sign: '≥' | '≤'; price: number; shown: string | number; armed: boolean; leg?: Leg;
 }
 
 export const ROLE: Record<Leg['role'], string> = { trigger: 'entry', take_profit: 'take profit', stop_loss: 'stop loss' };
@@ -41,7 +41,7 @@ function triggerLines(order: Order): Line[] {
     const name = trails ? `trail ${(leg.trailingBps! / 100).toFixed(1)} %` : { trigger: order.orderType === 'otoco' ? 'entry' : single, take_profit: 'TP', stop_loss: 'SL' }[leg.role];
     return [{
       key: `${order.id}:${number}`, order, leg, tone: trails ? 'trailing' as const : leg.role, name, says: trails ? 'Trailing stop' : ROLE[leg.role],
-      sign: signOf(leg), price: Number(leg.triggerPriceUsd), armed: order.armedLegs?.includes(number) ?? true,
+      sign: signOf(leg), price: Number(leg.triggerPriceUsd), shown: leg.triggerPriceUsd, armed: order.armedLegs?.includes(number) ?? true,
     }];
   });
 }
@@ -61,7 +61,7 @@ function limitLines(order: Order): Line[] {
   const price = fairPrice(order, order.remainingMakingAmount, order.remainingTakingAmount);
   if (price === null) return [];
   const sells = order.inputMint === subject.value;
-  return [{ key: `${order.id}:0`, order, tone: 'chain', name: sells ? 'limit sell' : 'limit buy', says: 'Limit order on the chain', sign: sells ? '≥' : '≤', price, armed: true }];
+  return [{ key: `${order.id}:0`, order, tone: 'chain', name: sells ? 'limit sell' : 'limit buy', says: 'Limit order on the chain', sign: sells ? '≥' : '≤', price, shown: price, armed: true }];
 }
 
 function cycleLines(order: Order): Line[] {
@@ -77,7 +77,7 @@ function bandLines(order: Order, mint: string | null | undefined, least: string 
   if (mint !== subject.value) return [];
   const bounds = [['≥', 'from', least], ['≤', 'up to', most]] as const;
   return bounds.flatMap(([sign, name, bound], number) => (bound ? [{
-    key: `${order.id}:${number}`, order, tone: 'band' as const, name: `rounds ${name}`, says: `Rounds ${name} ${dollars(bound)}`, sign, price: Number(bound), armed: true,
+    key: `${order.id}:${number}`, order, tone: 'band' as const, name: `rounds ${name}`, says: `Rounds ${name} ${dollars(bound)}`, sign, price: Number(bound), shown: bound, armed: true,
   }] : []));
 }
 
@@ -86,8 +86,8 @@ function bookLines(order: Order): Line[] {
   const buys = order.side === 'buy';
   const left = String(Number((Number(order.volume) - Number(order.executed)).toFixed(8)));
   const found: Line[] = [];
-  if (order.stopPrice && order.state !== 'wait') found.push({ key: `${order.id}:1`, order, tone: 'stop_loss', name: 'stop', says: `Stop of a ${order.side} order`, sign: buys ? '≥' : '≤', price: Number(order.stopPrice), armed: true });
-  if (order.price) found.push({ key: `${order.id}:0`, order, tone: buys ? 'bid' : 'ask', name: `${buys ? 'bid' : 'ask'} ${left}`, says: `${buys ? 'Bid' : 'Ask'} for ${left}`, sign: buys ? '≤' : '≥', price: Number(order.price), armed: found.length === 0 });
+  if (order.stopPrice && order.state !== 'wait') found.push({ key: `${order.id}:1`, order, tone: 'stop_loss', name: 'stop', says: `Stop of a ${order.side} order`, sign: buys ? '≥' : '≤', price: Number(order.stopPrice), shown: order.stopPrice, armed: true });
+  if (order.price) found.push({ key: `${order.id}:0`, order, tone: buys ? 'bid' : 'ask', name: `${buys ? 'bid' : 'ask'} ${left}`, says: `${buys ? 'Bid' : 'Ask'} for ${left}`, sign: buys ? '≤' : '≥', price: Number(order.price), shown: order.price, armed: found.length === 0 });
   return found;
 }
 

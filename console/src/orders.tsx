@@ -1,10 +1,10 @@
 // The orders of all families, and one of them with its timeline and why it waits.
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
-import { asPytest } from './pytest';
-import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, now, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import { asPytest, hasTerms } from './pytest';
+import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOrders, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
@@ -18,10 +18,13 @@ const search = signal('');
 /** A market maker's quotes are in the books: among the orders they would come and go each second. */
 const isQuote = (order: Order): boolean => order.account !== undefined && makers.value.has(order.account) && String(order.id) !== selected.value;
 
+/** What still happens by itself, or is its wallet's to bring to an end. */
+const isWaiting = (order: Order): boolean => isResting(order) || order.state === 'pending_withdraw';
+
 const shown = computed(() => {
   const text = search.value.trim().toLowerCase();
   return sorted.value.filter((order) =>
-    (filter.value === 'all' || isResting(order) || order.state === 'pending_withdraw' || String(order.id) === selected.value)
+    (filter.value === 'all' || isWaiting(order) || String(order.id) === selected.value)
     && (family.value ? order.family === family.value : !isQuote(order))
     && (!text || `${order.id} ${order.wallet ?? order.account ?? ''} ${order.market ?? ''} ${symbol(order.inputMint)}/${symbol(order.outputMint)}`.toLowerCase().includes(text)));
 });
@@ -72,13 +75,16 @@ function Row({ order }: { order: Order }) {
 export function Orders() {
   const rows = shown.value;
   const all = sorted.value.filter((each) => !isQuote(each)).length;
-  const open = sorted.value.filter((each) => isResting(each) && !isQuote(each)).length;
+  const open = sorted.value.filter((each) => isWaiting(each) && !isQuote(each)).length;
+  const more = moreOrders.value && '+';
+  const narrowed = search.value.trim() !== '' || family.value !== '';
+  const showAll = () => batch(() => { filter.value = 'all'; family.value = ''; search.value = ''; });
   return (
     <section class="panel orders" aria-labelledby="orders-title">
       <header class="panel-head">
-        <h2 id="orders-title">Orders <span class="count">{all}</span></h2>
+        <h2 id="orders-title">Orders <span class="count">{all}{more}</span></h2>
         <div class="segmented" role="group" aria-label="Which orders">
-          <button aria-pressed={filter.value === 'resting'} onClick={() => { filter.value = 'resting'; }}>Waiting <span class="count">{open}</span></button>
+          <button aria-pressed={filter.value === 'resting'} onClick={() => { filter.value = 'resting'; }}>Waiting <span class="count">{open}{more}</span></button>
           <button aria-pressed={filter.value === 'all'} onClick={() => { filter.value = 'all'; }}>All</button>
         </div>
         <select aria-label="Family" value={family.value} onChange={(event) => { family.value = event.currentTarget.value; }}>
@@ -89,7 +95,7 @@ export function Orders() {
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
-        empty={!loaded.value ? <NotLoaded /> : all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {all}</button></p>} />
+        empty={!loaded.value ? <NotLoaded /> : all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">{narrowed ? 'None of these.' : 'Nothing waits.'} <button class="link" onClick={showAll}>Show all {all}{more}</button></p>} />
     </section>
   );
 }
@@ -121,7 +127,11 @@ export async function cancel(order: Order): Promise<boolean> {
 }
 
 export async function copy(text: string, what: string): Promise<void> {
-  await attempt('Not copied', async () => { await navigator.clipboard.writeText(text); toast(`${what} copied`); });
+  await attempt('Not copied', async () => {
+    if (!isSecureContext) throw new Error('a browser lets no page copy that came by HTTP from another machine');
+    await navigator.clipboard.writeText(text);
+    toast(`${what} copied`);
+  });
 }
 
 function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boolean }) {
@@ -163,7 +173,7 @@ function HappenedRow({ event }: { event: OrderEvent }) {
   const order = orders.value.get(String(event.orderId));
   return (
     <button data-row onClick={() => select(String(event.orderId))}>
-      <time class="num soft">{clock(event.told.at)}</time>
+      <time class="num soft" title={date(event.told.at)}>{clock(event.told.at)}</time>
       <span class={`kind k-${order ? kindOf(order) : event.family}`}>{order ? kindOf(order) : event.family}</span>
       <b class={`e-${event.event}`}>{words(event.event)}</b>
       <p>{event.told.reason ?? (order ? pairOf(order) : short(event.orderId))}</p>
@@ -181,7 +191,7 @@ export function OrderDetail() {
   const waits = why(order);
   const [mine, other] = [order.wallet ? 'wallet' : 'account', order.wallet ?? order.account];
   const asked = requests.value.filter((each) => each.orderId === id).length;
-  const filled = order.amount && order.remaining ? 1 - Number(order.remaining) / Number(order.amount) : 0;
+  const filled = order.amount && order.remaining ? (1 - Number(order.remaining) / Number(order.amount)) * 100 : 0;
   return (
     <article class="detail" aria-label={`Order ${id}`}>
       <header>
@@ -194,26 +204,26 @@ export function OrderDetail() {
       <dl>
         <dt>id</dt><dd><button class="link num" title="Copy" onClick={() => copy(id, 'Id')}>{id}</button></dd>
         {other && <><dt>{mine}</dt><dd><button class="link num" title="Copy" onClick={() => copy(other, 'Address')}>{short(other)}</button></dd></>}
-        {order.amount && <><dt>sells</dt><dd class="num">{amount(order.amount, decimals(order.inputMint))} {symbol(order.inputMint)}{filled > 0 && <span class="soft"> · {Math.round(filled * 100)} % done</span>}</dd></>}
+        {order.amount && <><dt>sells</dt><dd class="num">{amount(order.amount, decimals(order.inputMint))} {symbol(order.inputMint)}{filled > 0 && <span class="soft"> · {filled < 1 ? 'less than 1' : Math.floor(filled)} % done</span>}</dd></>}
         {order.received && order.received !== '0' && <><dt>received</dt><dd class="num">{amount(order.received, decimals(order.outputMint))} {symbol(order.outputMint)}</dd></>}
         {order.rounds !== undefined && <><dt>rounds</dt><dd class="num">{order.roundsFilled} of {order.rounds}, every {span((order.intervalSeconds ?? 0) * 1000)}</dd></>}
         {order.family === 'book' && <><dt>{order.side}</dt><dd class="num">{order.volume} at {order.price ?? 'market'}{order.stopPrice ? `, stop ${order.stopPrice}` : ''} · {order.executed} done</dd></>}
         {order.makingAmount && <><dt>makes</dt><dd class="num">{amount(order.makingAmount, decimals(order.inputMint))} {symbol(order.inputMint)} for {amount(order.takingAmount, decimals(order.outputMint))} {symbol(order.outputMint)}</dd></>}
         {order.expiresAt && <><dt>expires</dt><dd class="num">{date(order.expiresAt)} {clock(order.expiresAt)}{isResting(order) && <span class="soft"> · in {span(order.expiresAt - now())}</span>}</dd></>}
-        {asked > 0 && <><dt>requests</dt><dd class="num">{asked}</dd></>}
+        {asked > 0 && <><dt>requests</dt><dd class="num">{asked}{olderRequests.value && '+'}</dd></>}
       </dl>
       {order.cycleSeconds !== undefined && <p class="soft">Sells {amount(order.amountPerCycle, decimals(order.inputMint))} {symbol(order.inputMint)} every {span(order.cycleSeconds * 1000)}.</p>}
       {isResting(order) && !isVenue && !canAmend(order) && <p class="soft fixed-why">{whyFixed(order)}.</p>}
       <div class="row">
         {canCancel(order) && <button class="danger" onClick={() => cancel(order)}>Cancel order</button>}
-        {!isVenue && <button onClick={() => copy(asPytest(order), 'Test')}>Copy as pytest</button>}
+        {!isVenue && hasTerms(order) && <button onClick={() => copy(asPytest(order), 'Test')}>Copy as pytest</button>}
         <button onClick={() => copy(`curl -s ${isVenue ? "-H \"x-api-key: $API_KEY\" " : ''}${location.origin}${shownAt(`/orders/${id}`)}`, 'Command')}>Copy as curl</button>
       </div>
       <h3>What happened</h3>
       <ol class="timeline">
         {[...(order.timeline ?? [])].reverse().map((entry) => (
           <li class={`e-${entry.event}`}>
-            <div><b>{words(entry.event)}</b><time class="num soft" title={date(entry.at)}>{clock(entry.at, true)}</time></div>
+            <div><b>{words(entry.event)}</b><time class="num soft">{date(entry.at) !== date(now()) && `${date(entry.at)} `}{clock(entry.at, true)}</time></div>
             {entry.reason && <p>{entry.reason}</p>}
             <p class="soft num">{entry.seq !== undefined && <>seq {entry.seq} · </>}{words(entry.cause)}{entry.txSignature && <> · <button class="link" title="Copy the signature" onClick={() => copy(entry.txSignature ?? '', 'Signature')}>tx {short(entry.txSignature)}</button></>}</p>
           </li>

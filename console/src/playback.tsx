@@ -72,7 +72,7 @@ function Playing({ playback }: { playback: Playback }) {
   const what = walk ? `walk ${walk.seed}, ± ${walk.bps} bps each ${walk.everyMs} ms` : `table of ${rows} rows`;
   return (
     <li class="playing">
-      <b class="sym">{symbol}</b>
+      <b class="sym" title={symbol}>{symbol}</b>
       <span class="soft">{what}{speed !== '1' && `, ${speed} times faster`} · <span class="num">{moves}{rows !== undefined && ` of ${rows}`}</span> moves</span>
       <button class="small" aria-label={`Stop the price of ${symbol}`} onClick={() => change('Not stopped', 'DELETE', `${PATH}?mint=${playback.mint}`)}>Stop</button>
       {rows !== undefined && <progress max={rows} value={moves} aria-label={`Rows of ${symbol} that were played`} />}

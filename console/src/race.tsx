@@ -71,6 +71,7 @@ async function race(): Promise<void> {
   running.value = 'A new wallet gets 1 RACE, and an order to sell it at 101.';
   const mint = await token();
   await ask('PUT', '/sandbox/prices', { [mint]: String(START) });
+  await ask('PUT', '/sandbox/liquidity', { [mint]: { maxInput: null, impactBps: 0 } }); // One fill takes all of it.
   const wallet = await Wallet.make();
   await wallet.fund('SOL', '100000000');
   await wallet.fund(mint, UNITS);
@@ -87,15 +88,20 @@ async function race(): Promise<void> {
   const [crossing, cancel]: [Timed<unknown>, Timed<Cancelling>] = await Promise.all([price, timed(wallet.cancel(id))]);
   running.value = 'The rest lands on the chain.';
   await ask('POST', '/sandbox/settle', { timeoutMs: 5000 });
-  if (cancel.value) await wallet.confirm(id, cancel.value);
-  const order = await ask<Order>('GET', `/sandbox/orders/${id}`);
+  let order = await ask<Order>('GET', `/sandbox/orders/${id}`);
+  // A cancel that was refused since a fill was under way is asked for again if that failed.
+  const asked = cancel.value ?? (order.state === 'filled' ? undefined : await wallet.cancel(id));
+  if (asked) await wallet.confirm(id, asked);
+  order = await ask<Order>('GET', `/sandbox/orders/${id}`);
   const timeline = order.timeline ?? [];
   const at = (event: string): TimelineEntry | undefined => timeline.find((each) => each.event === event);
-  const cancelled = at('cancel_requested'), triggered = at('order_triggered'), filled = at('fill_landed'), started = at('fill_started');
+  const cancelled = at('cancel_requested'), triggered = at('order_triggered'), filled = at('fill_landed'), started = at('fill_started'), failed = at('fill_failed');
   const winner = filled ? 'fill' : 'cancel';
   const verdict = filled
     ? `The fill won: its transaction was committed at sequence ${started?.seq}, ${cancelled ? `before the cancel at ${cancelled.seq}` : 'and the cancel came after it'}.`
-    : triggered && triggered.seq! < cancelled!.seq!
+    : failed
+      ? `The cancel won: the fill that was committed at sequence ${started?.seq ?? failed.seq} failed at ${failed.seq}, and the cancel came at ${cancelled!.seq}. Nothing fills after it.`
+      : triggered && triggered.seq! < cancelled!.seq!
       ? `The cancel won: the price had crossed at sequence ${triggered.seq}, but no fill was committed when the cancel came at ${cancelled!.seq}. Nothing fills after it.`
       : `The cancel won: it came at sequence ${cancelled!.seq}, before the crossing. No fill is sequenced after it.`;
   const audit = await ask<{ ok: boolean }>('GET', '/sandbox/audit');

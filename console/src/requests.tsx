@@ -3,12 +3,11 @@ import { computed, signal } from '@preact/signals';
 import { ask } from './api';
 import { clock, short, took, words } from './format';
 import { copy } from './orders';
-import { attempt, orders, requests, select, selected } from './store';
+import { attempt, olderRequests, opened, orders, requests, select, selected } from './store';
 import type { RequestDetail, RequestSummary } from './types';
 import { Virtual } from './virtual';
 
 const only = signal<'all' | 'refused' | 'order'>('all');
-export const opened = signal<RequestDetail | null>(null);
 
 const shown = computed(() => requests.value.filter((each) =>
   only.value === 'all' || (only.value === 'refused' ? (each.status ?? 0) >= 400 || each.cut : each.orderId !== null && each.orderId === selected.value)));
@@ -37,7 +36,7 @@ export function Requests() {
   return (
     <section class="requests" aria-label="Requests">
       <div class="segmented" role="group" aria-label="Which requests">
-        <button aria-pressed={only.value === 'all'} onClick={() => { only.value = 'all'; }}>All <span class="count">{requests.value.length}</span></button>
+        <button aria-pressed={only.value === 'all'} onClick={() => { only.value = 'all'; }}>All <span class="count">{requests.value.length}{olderRequests.value && '+'}</span></button>
         <button aria-pressed={only.value === 'refused'} onClick={() => { only.value = 'refused'; }}>Refused</button>
         <button aria-pressed={only.value === 'order'} disabled={!selected.value} onClick={() => { only.value = 'order'; }}>Of the order</button>
       </div>

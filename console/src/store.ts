@@ -3,16 +3,19 @@ import { batch, computed, signal } from '@preact/signals';
 import { ask, isVenue, Refused, shownAt, told, type Told } from './api';
 import { turnAway } from './gate';
 import { key } from './key';
-import type { Book, Order, OrderEvent, RequestSummary, Sandbox, Token } from './types';
+import type { Book, Order, OrderEvent, RequestDetail, RequestSummary, Sandbox, Token } from './types';
 
 const ORDERS_MAX = 2_000;
 const BOOK_ORDERS = { resting: 300, newest: 100 };
 const REQUESTS_MAX = 1_000;
+const REQUESTS_AT_FIRST = 200; // Each with its bodies, so that all of them would hold the venue up.
 const POINTS_MAX = 6_000;
 const ONE_BY_ONE_MAX = 12;
 const BOOKS_EVERY_MS = 1_000;
 const HAPPENED_MAX = 300;
 const RETRY_MS = 1_000;
+const LOOK_MS = 15_000;
+const ANSWER_MS_MAX = 10_000;
 export const SOL = 'So11111111111111111111111111111111111111112';
 
 export interface Point { at: number; price: number }
@@ -22,7 +25,13 @@ export type Connection = 'connecting' | 'live' | 'lost';
 export const connection = signal<Connection>('connecting');
 export const sandbox = signal<Sandbox | null>(null);
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
+/** Whether the venue has more of them than it shows at once. */
+export const moreOrders = signal(false);
 export const requests = signal<readonly RequestSummary[]>([]);
+/** Whether the venue may remember more of them than the page does. */
+export const olderRequests = signal(false);
+/** The request that is shown whole. */
+export const opened = signal<RequestDetail | null>(null);
 export const books = signal<readonly Book[]>([]);
 /** Accounts whose quotes come and go each second. */
 export const makers = signal<ReadonlySet<string>>(new Set());
@@ -31,6 +40,7 @@ export const marks = signal<readonly Mark[]>([]);
 /** What the chart is of: a token by its mint, or a market of the books. */
 export const subject = signal(SOL);
 export const selected = signal<string | null>(null);
+export const side = signal<'order' | 'requests'>('order');
 export const detail = signal<Order | null>(null);
 /** Events of the log, the newest first. */
 export const happened = signal<readonly OrderEvent[]>([]);
@@ -46,6 +56,8 @@ export const token = computed<Token | undefined>(() => tokens.value.get(subject.
 export const market = computed<Book | undefined>(() => books.value.find((each) => each.market === subject.value));
 export const subjectName = computed(() => token.value?.symbol ?? subject.value.toUpperCase());
 export const price = computed(() => (market.value ? priceOf(market.value) : Number(token.value?.price ?? 0)));
+/** As it was set; the middle of a book is computed. */
+export const shownPrice = computed(() => (market.value ? market.value.last ?? (price.value || null) : token.value?.price ?? null));
 export const sorted = computed(() => [...orders.value.values()].sort((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0)));
 
 export const isMarket = (name: string): boolean => books.value.some((each) => each.market === name);
@@ -61,6 +73,10 @@ const RESTING = new Set(['open', 'pending', 'active', 'wait', 'executing']);
 export const isResting = (order: Order): boolean => RESTING.has(order.state);
 export const symbol = (of: string | null | undefined): string => (of ? tokens.value.get(of)?.symbol ?? `${of.slice(0, 4)}…` : '');
 export const decimals = (of: string | null | undefined): number => (of ? tokens.value.get(of)?.decimals ?? 0 : 0);
+
+let stream = new AbortController();
+/** What is read is read as long as the stream is there: an answer that comes later is of another time, or never comes. */
+const read = <T>(path: string): Promise<T> => ask<T>('GET', path, undefined, undefined, stream.signal);
 
 let syncedAt = performance.now();
 /** The venue's clock. */
@@ -98,15 +114,16 @@ export async function change(what: string, method: string, path: string, body: u
 }
 
 async function loadState(): Promise<void> {
-  adopt(await ask<Sandbox>('GET', isVenue ? shownAt('/venue') : '/sandbox'));
+  adopt(await read<Sandbox>(isVenue ? shownAt('/venue') : '/sandbox'));
 }
 
 // --- orders
 
 export function put(...found: Order[]): void {
   const next = new Map(orders.value);
-  const chosen = found.find((each) => each.timeline && selected.value === String(each.id));
-  for (const { timeline: _, ...row } of found) next.set(String(row.id), row);
+  const whole = found.map((each) => (isOnChain(each) ? { ...next.get(String(each.id)), ...each } : each)); // One that is closed has no terms there any more.
+  const chosen = whole.find((each) => each.timeline && selected.value === String(each.id));
+  for (const { timeline: _, ...row } of whole) next.set(String(row.id), row);
   batch(() => {
     orders.value = next;
     if (chosen) detail.value = chosen;
@@ -114,38 +131,44 @@ export function put(...found: Order[]): void {
 }
 
 export async function select(id: string | null): Promise<void> {
-  batch(() => { selected.value = id; if (detail.value && String(detail.value.id) !== id) detail.value = null; });
-  if (id !== null) await refresh([id]);
+  batch(() => { selected.value = id; if (id !== null) side.value = 'order'; if (detail.value && String(detail.value.id) !== id) detail.value = null; });
+  if (id === null) return;
+  const found = await attempt('Not shown', () => refresh([id]));
+  if (selected.value !== id || detail.value) return;
+  if (found) toast('Not shown: there is no such order any more', true);
+  selected.value = null;
 }
 
 async function orderOf(id: string): Promise<Order | null> {
   try {
-    return await ask<Order>('GET', shownAt(`/orders/${id}`));
+    return await read<Order>(shownAt(`/orders/${id}`));
   } catch (problem) {
     if (problem instanceof Refused && problem.status === 404) return null;
     throw problem;
   }
 }
 
-async function refresh(ids: string[]): Promise<void> {
+async function refresh(ids: string[]): Promise<Order[]> {
   const found = (await Promise.all(ids.map(orderOf))).filter((each): each is Order => each !== null);
   put(...found);
   for (const order of found) if (isOnChain(order)) markLanded(order);
+  return found;
 }
 
-const listed = async (query: string): Promise<Order[]> => (await ask<{ orders: Order[] }>('GET', shownAt(`/orders?${query}`))).orders;
+const listed = async (query: string): Promise<Order[]> => (await read<{ orders: Order[] }>(shownAt(`/orders?${query}`))).orders;
 
 async function refreshAll(): Promise<void> {
   const families = ['trigger', 'dca', 'limit', 'recurring'];
   const [ofBooks, ...others] = await Promise.all([booksOrders(), ...families.map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`))]);
   const found = new Map([...others.flat(), ...ofBooks].map((each) => [String(each.id), each]));
+  moreOrders.value = others.some((each) => each.length >= ORDERS_MAX);
   // Orders on the chain are listed while they are open: one that has ended stays as it was seen last.
   const gone = [...orders.value.values()].filter((each) => isOnChain(each) && !found.has(String(each.id)));
   for (const each of gone) if (!isResting(each)) found.set(String(each.id), each);
   orders.value = found;
-  const ended = gone.filter(isResting).map((each) => String(each.id)).slice(0, ONE_BY_ONE_MAX);
+  const ended = gone.filter(isResting).map((each) => String(each.id));
   if (selected.value && !ended.includes(selected.value)) ended.push(selected.value);
-  if (ended.length) await refresh(ended);
+  while (ended.length) await refresh(ended.splice(0, ONE_BY_ONE_MAX));
 }
 
 const isOnChain = (order: Order): boolean => order.family === 'limit' || order.family === 'recurring';
@@ -200,8 +223,8 @@ async function refreshBookOrders(): Promise<void> {
 
 export async function loadBooks(): Promise<void> {
   const [{ books: found }, quoting] = await Promise.all([
-    ask<{ books: Book[] }>('GET', shownAt('/books')),
-    isVenue ? { marketMakers: [] } : ask<{ marketMakers: { accounts: string[] }[] }>('GET', '/sandbox/tanx/market-maker'),
+    read<{ books: Book[] }>(shownAt('/books')),
+    isVenue ? { marketMakers: [] } : read<{ marketMakers: { accounts: string[] }[] }>('/sandbox/tanx/market-maker'),
   ]);
   batch(() => {
     books.value = found;
@@ -219,11 +242,16 @@ function takeTrades(book: Book): void {
 }
 
 export async function loadPrices(): Promise<void> {
+  if (!market.value && !token.value && tokens.value.size > 0) subject.value = SOL; // What was chosen is not here any more.
   const asked = subject.value;
   if (market.value) { points.value = []; takeTrades(market.value); return; }
+  const before = new Set(points.value);
   const path = isVenue ? shownAt(`/prices/${asked}?limit=5000`) : `/sandbox/prices?mint=${asked}&limit=5000`;
-  const { prices } = await ask<{ prices: { at: number; price: string }[] }>('GET', path);
-  if (asked === subject.value) points.value = prices.map(({ at, price: set }) => ({ at, price: Number(set) }));
+  const { prices } = await read<{ prices: { at: number; price: string }[] }>(path);
+  if (asked !== subject.value) return;
+  const history = prices.map(({ at, price: set }) => ({ at, price: Number(set) }));
+  const last = history[history.length - 1]?.at ?? -Infinity;
+  points.value = [...history, ...points.value.filter((each) => !before.has(each) && each.at > last)]; // Some were told meanwhile.
 }
 
 // --- fills
@@ -266,37 +294,57 @@ function note(...events: OrderEvent[]): void {
 
 let cursor = 'recent';
 let early: OrderEvent[] = [];
+/** Told since the venue greeted: what it answers then may be older. */
+let earlyRequests: RequestSummary[] = [];
 let ending = new AbortController();
 
 async function load(): Promise<void> {
   await loadState();
   const [asked] = await Promise.all([
-    isVenue ? { requests: [] } : ask<{ requests: RequestSummary[] }>('GET', '/sandbox/requests?limit=200'),
+    isVenue ? { requests: [] } : read<{ requests: RequestSummary[] }>(`/sandbox/requests?limit=${REQUESTS_AT_FIRST}`),
     refreshAll(), loadBooks().then(loadPrices),
   ]);
-  requests.value = asked.requests;
+  takeRequests(asked.requests);
   loaded.value = true;
   note(...early.sort((a, b) => a.told.at - b.told.at));
   for (const event of early) mark(event);
   early = [];
 }
 
-/** Again until it works: a venue that has just started may still be loading its orders. */
-async function loadSurely(): Promise<void> {
-  const mine = ending;
-  while (!mine.signal.aborted && connection.value === 'live') {
-    try {
-      await load();
-      return;
-    } catch {
-      await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+let loads = 0;
+let loading = Promise.resolve();
+/** Again until it works: a venue that has just started may still be loading its orders. One after the other: what was asked before a reset is not kept after it. */
+function loadSurely(anew = false): void {
+  const mine = ++loads;
+  loading = loading.then(async () => {
+    if (anew) clear();
+    while (mine === loads && connection.value === 'live') {
+      try {
+        await load();
+        return;
+      } catch {
+        await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+      }
     }
-  }
+  });
+}
+
+function takeRequests(asked: readonly RequestSummary[]): void {
+  const known = new Set(asked.map((each) => each.number));
+  requests.value = [...earlyRequests.filter((each) => !known.has(each.number)), ...asked].slice(0, REQUESTS_MAX);
+  olderRequests.value = asked.length === REQUESTS_AT_FIRST;
+  earlyRequests = [];
 }
 
 function forget(): void {
+  early = [];
+  earlyRequests = [];
+  clear();
+}
+
+function clear(): void {
   batch(() => {
-    orders.value = new Map(); requests.value = []; happened.value = []; marks.value = []; points.value = []; books.value = [];
+    orders.value = new Map(); requests.value = []; opened.value = null; happened.value = []; marks.value = []; points.value = []; books.value = [];
     detail.value = null; selected.value = null; loaded.value = false;
   });
 }
@@ -304,6 +352,7 @@ function forget(): void {
 const HEARD: Record<string, (message: Told) => void> = {
   hello() {
     batch(() => { connection.value = 'live'; refusal.value = null; });
+    earlyRequests = [];
     loadSurely();
   },
   order(message) {
@@ -316,7 +365,9 @@ const HEARD: Record<string, (message: Told) => void> = {
     setTimeout(() => mark(event), 400);
   },
   request(message) {
-    requests.value = [JSON.parse(message.data) as RequestSummary, ...requests.value].slice(0, REQUESTS_MAX);
+    const request = JSON.parse(message.data) as RequestSummary;
+    earlyRequests = [request, ...earlyRequests].slice(0, REQUESTS_MAX);
+    if (!requests.value.some((each) => each.number === request.number)) requests.value = [request, ...requests.value].slice(0, REQUESTS_MAX);
   },
   price(message) {
     const set = JSON.parse(message.data) as { mint: string; at: number; price: string };
@@ -325,11 +376,12 @@ const HEARD: Record<string, (message: Told) => void> = {
       if (set.mint === subject.value) points.value = [...points.value.slice(-POINTS_MAX), { at: set.at, price: Number(set.price) }];
       if (known) sandbox.value = { ...known, tokens: known.tokens.map((each) => (each.mint === set.mint ? { ...each, price: set.price } : each)) };
     });
+    if (isVenue && known?.tokens.some((each) => each.mint === set.mint && each.price === null)) loadState().catch(() => undefined); // It lacks less now.
   },
   sandbox() { loadState().catch(() => undefined); },
   reset() {
     forget();
-    loadSurely();
+    loadSurely(true);
   },
 };
 
@@ -338,10 +390,12 @@ const saidOf = ({ body, status, message }: Refused): string => (typeof body === 
 
 async function listen(): Promise<void> {
   const mine = ending = new AbortController();
+  mine.signal.addEventListener('abort', () => stream.abort());
   while (!mine.signal.aborted) {
+    stream = new AbortController();
     try {
       const include = isVenue ? 'orders,prices' : 'orders,requests,prices,sandbox';
-      for await (const message of told(shownAt(`/events?include=${include}&from=${cursor}`), mine.signal)) HEARD[message.event]?.(message);
+      for await (const message of told(shownAt(`/events?include=${include}&from=${cursor}`), stream.signal)) HEARD[message.event]?.(message);
     } catch (problem) {
       refusal.value = problem instanceof Refused ? saidOf(problem) : null;
       if (isVenue && problem instanceof Refused && (problem.status === 401 || problem.status === 403)) { turnAway(problem); return; }
@@ -353,15 +407,30 @@ async function listen(): Promise<void> {
   }
 }
 
-const quietly = (asking: () => Promise<void>) => () => { if (connection.value === 'live' && loaded.value) asking().catch(() => undefined); };
+/** Whether the venue is there still: a connection that is cut without a word looks like a venue where nothing happens. */
+async function look(): Promise<void> {
+  if (connection.value !== 'live' || !loaded.value) return;
+  const mine = stream;
+  const late = setTimeout(() => mine.abort(), ANSWER_MS_MAX);
+  await loadState().catch(() => undefined);
+  clearTimeout(late);
+}
+
+/** A browser holds six connections to a venue at most, so that a page which is not seen keeps none: six of them would let no other one in. */
+function follow(): void {
+  ending.abort();
+  connection.value = 'connecting';
+  if (document.visibilityState === 'hidden' || (isVenue && !key.value)) return;
+  listen();
+}
 
 export function begin(): void {
   key.subscribe((given) => {
-    ending.abort();
-    if (isVenue && !given) { forget(); sandbox.value = null; connection.value = 'connecting'; cursor = 'recent'; return; }
-    listen();
+    if (isVenue && !given) { forget(); sandbox.value = null; cursor = 'recent'; }
+    follow();
   });
+  document.addEventListener('visibilitychange', follow);
   setInterval(() => { tick.value += 1; }, 1000);
-  setInterval(quietly(loadState), 15_000);
+  setInterval(look, LOOK_MS);
   subject.subscribe(() => { if (loaded.peek()) { points.value = []; loadPrices().catch(() => undefined); } });
 }

@@ -8,7 +8,6 @@ import type { Sandbox } from './types';
 import { SOL, USDC, Wallet } from './wallet';
 
 const busy = signal(false);
-let wallet: Wallet | null = null;
 
 /** A wallet of this page with a single, an OCO, an OTOCO and a trailing stop around the price of now. */
 export async function placeDemo(): Promise<void> {
@@ -17,7 +16,7 @@ export async function placeDemo(): Promise<void> {
     const state = await ask<Sandbox>('GET', '/sandbox');
     const price = Number(state.tokens.find((each) => each.mint === SOL)?.price ?? 150);
     const at = (factor: number) => Number(rounded(price * factor));
-    wallet ??= await Wallet.make();
+    const wallet = await Wallet.make();
     await wallet.fund('SOL', '10000000000');
     await wallet.fund(USDC, '1000000000');
     const sell = { inputMint: SOL, outputMint: USDC, inputAmount: '1000000000', triggerMint: SOL, expiresAt: state.now + 24 * 3_600_000 };

@@ -4,7 +4,8 @@ import { awayOf, signOf } from './lines';
 import { decimals, now, symbol, tokens } from './store';
 import type { Leg, Order, Waiting } from './types';
 
-const percent = (share: number): string => Math.max(0, share).toFixed(2).replace(/\.?0+$/, '');
+const LEAST_SHOWN = 0.01;
+const percent = (share: number): string => (share > 0 && share < LEAST_SHOWN ? `less than ${LEAST_SHOWN}` : Math.max(0, share).toFixed(2).replace(/\.?0+$/, ''));
 const dollarsOf = (mint: string | undefined): number => Number(tokens.value.get(mint ?? '')?.price ?? NaN);
 
 export function why(order: Order): string | null {
@@ -25,7 +26,8 @@ function priceWords(order: Order, waiting: Waiting): string {
   const at = legs.map((leg) => `${signOf(leg)} ${dollars(leg.triggerPriceUsd)}`).join(' or ');
   if (Number.isNaN(price)) return `triggers at ${at}; the price of ${symbol(waiting.mint)} is not known`;
   const nearest = Math.min(...legs.map((leg) => awayOf(signOf(leg), Number(leg.triggerPriceUsd), price)));
-  return `triggers at ${at}; ${symbol(waiting.mint)} is ${dollars(price)}, ${percent(nearest)} % away`;
+  const known = tokens.value.get(waiting.mint ?? '')?.price ?? null;
+  return `triggers at ${at}; ${symbol(waiting.mint)} is ${nearest < LEAST_SHOWN ? known : dollars(known)}, ${percent(nearest)} % away`;
 }
 
 function roundWords(waiting: Waiting): string {

@@ -68,6 +68,9 @@ async function violations(page, where, within = 'html') {
 const scenarios = {
   /** An empty venue teaches; one button places an order of each kind. */
   async teaches(page, base) {
+    await page.getByRole('button', { name: 'Place four orders' }).click();
+    await until('four orders', async () => (await page.locator('.order-row').count()) === 4);
+    await ask(base, 'POST', '/sandbox/reset', {});
     await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
     await page.getByRole('button', { name: 'Place four orders' }).click();
     await until('seven lines', async () => (await page.locator('.grip').count()) === 7);
@@ -233,6 +236,10 @@ const scenarios = {
       const { result } = await ask(base, 'POST', '/rpc', { jsonrpc: '2.0', id: 1, method: 'getBalance', params: [wallet] });
       return result.value;
     });
+    await ask(base, 'PUT', '/sandbox/liquidity', { USDC: { maxInput: '7000000' } });
+    open = await drawer(page, 'liquidity');
+    await ask(base, 'PUT', '/sandbox/liquidity', { USDT: { maxInput: '9000000' } });
+    await until('what another one set', async () => (await open.getByLabel('USDT that one fill takes at most').inputValue()) === '9');
 
     open = await drawer(page, 'books');
     await open.getByLabel('Market').waitFor();
@@ -330,6 +337,7 @@ const scenarios = {
     const texts = [];
     await page.getByRole('button', { name: 'All', exact: true }).click();
     for (const id of ids) {
+      await page.getByLabel('Family').selectOption(typeof id === 'number' ? 'book' : '');
       await page.getByLabel('Find an order').fill(String(id));
       await page.locator('.order-row').first().click();
       await page.locator(`.detail[aria-label="Order ${id}"]`).waitFor();
@@ -340,12 +348,34 @@ const scenarios = {
     return texts;
   },
 
+  /** An order on the chain that is closed is shown without its terms: the page remembers what it saw, and copies nothing that it does not know. */
+  async closes(page, base, id) {
+    const { family, wallet, inputMint, outputMint, timeline } = await orderOf(base, id);
+    const closed = JSON.stringify({ id, family, wallet, inputMint, outputMint, timeline, state: 'cancelled', waitsFor: null, waiting: null });
+    await page.getByRole('button', { name: 'All', exact: true }).click();
+    const own = page.locator('.order-row', { hasText: id.slice(-4) });
+    const size = await own.locator('.size').textContent();
+    await page.route(`**/sandbox/orders/${id}`, (route) => route.fulfill({ contentType: 'application/json', body: closed }));
+    await page.route(/\/sandbox\/orders\?family=limit/, (route) => route.fulfill({ contentType: 'application/json', body: '{"orders":[]}' }));
+    await own.click();
+    await page.locator('.detail .state', { hasText: 'cancelled' }).waitFor();
+    must((await own.locator('.size').textContent()) === size, 'it is of the size that it was of');
+    await page.getByRole('button', { name: 'Copy as pytest' }).waitFor();
+    await page.reload();
+    await page.locator('.happened').getByText('order created').click();
+    await page.locator('.timeline').waitFor();
+    return [size, await page.locator('.detail .row button').allTextContents()];
+  },
+
   /** A venue, which shows itself to its operator's key, and lets nothing be changed. */
   async venue(page, base, key, order, mint) {
     const gate = page.getByLabel('API key with the scope admin');
     await gate.fill('a key of nobody');
     await page.keyboard.press('Enter');
     const refused = await until('refused', () => page.getByRole('alert').textContent());
+    await gate.fill('“ck_quoted”');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('Paste it without quotes.').waitFor();
     const found = await violations(page, 'the gate');
     await gate.fill(key);
     await page.keyboard.press('Enter');
@@ -360,6 +390,9 @@ const scenarios = {
     for (const pressed of ['ArrowUp', 'Enter', 'Delete']) await page.keyboard.press(pressed);
     await fetch(`${base}/admin/prices`, { method: 'PUT', headers: { 'x-api-key': key, 'content-type': 'application/json' }, body: JSON.stringify({ [mint]: '153.25' }) });
     await page.locator('.ticker').getByText('153.25').waitFor();
+    await page.locator('.missing').getByText('JUP').waitFor();
+    await fetch(`${base}/admin/prices`, { method: 'PUT', headers: { 'x-api-key': key, 'content-type': 'application/json' }, body: JSON.stringify({ JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN: '0.5' }) });
+    await page.locator('.missing').getByText('JUP').waitFor({ state: 'detached', timeout: 5_000 });
     for (const scheme of ['dark', 'light']) for (const width of [1400, 400]) {
       await page.setViewportSize({ width, height: 880 });
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
@@ -391,6 +424,19 @@ const scenarios = {
       results.push({ verdict, order: await orderOf(base, id.split(' ')[1]) });
     }
     return results;
+  },
+
+  /** A fill is under way when the cancel comes, and fails. */
+  async racesAFailure(page, base) {
+    const open = await drawer(page, 'race');
+    for (let races = 1; races < 12; races++) {
+      await ask(base, 'PUT', '/sandbox/faults', { failSwaps: 1, landDelayMs: 300 });
+      await open.getByRole('button', { name: 'Race a cancel' }).click();
+      await until('judged', async () => (await open.locator('[role=status]').textContent()) === `The cancel won ${races} of ${races}, the fill 0.`);
+      const verdict = await open.locator('.verdict').innerText();
+      if (verdict.includes('fill failed')) return verdict;
+    }
+    throw new Error('no fill was under way');
   },
 
   /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
@@ -431,6 +477,178 @@ const scenarios = {
       counts.push(await page.locator('.order-row').count());
     }
     return { counts, total: await page.locator('#orders-title .count').textContent(), handles: await page.locator('.grip').count() };
+  },
+
+  /** The token of the chart is not there any more after a reset, nor what was set, asked and raced before it. */
+  async outlivesAReset(page, base) {
+    const mint = (await ask(base, 'POST', '/sandbox/tokens', { symbol: 'GONE', decimals: 6, price: '2' })).tokens.at(-1).mint;
+    await page.getByLabel('What the chart shows').selectOption({ label: 'GONE' });
+    await ask(base, 'PUT', '/sandbox/liquidity', { SOL: { maxInput: '2000000000' } });
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    await ask(base, 'GET', '/trigger/v2/vault');
+    await page.locator('.request-row').click();
+    await page.locator('.detail pre').first().waitFor();
+    const most = (await drawer(page, 'liquidity')).getByLabel('SOL that one fill takes at most');
+    await until('what is set', async () => (await most.inputValue()) === '2');
+    await ask(base, 'POST', '/sandbox/reset', {});
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    await page.locator('.chart-panel[aria-label="Price of SOL and its orders"]').waitFor();
+    await until('its price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '150.00');
+    await until('nothing is set', async () => (await most.inputValue()) === '');
+    await page.getByText('No request yet.').waitFor();
+    return mint;
+  },
+
+  /** What bots ask, and what prices do, while the page waits for the orders: none is missing after it, and none is there twice. */
+  async hearsWhileItLoads(page, base) {
+    let loading;
+    const come = new Promise((resolve) => { loading = resolve; });
+    let goOn;
+    await page.route(/\/sandbox\/orders\?family=trigger/, async (route) => { loading(); await new Promise((resolve) => { goOn = resolve; }); await route.continue(); }, { times: 1 });
+    await page.reload();
+    await come;
+    const own = page.locator('#tab-requests .count');
+    const before = (await ask(base, 'GET', '/sandbox/requests?limit=1000')).requests.length;
+    for (let number = 0; number < 5; number++) await ask(base, 'GET', `/trigger/v2/vault?number=${number}`);
+    await until('they are heard', async () => Number(await own.textContent()) >= 5);
+    goOn();
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    await page.waitForTimeout(300);
+    return [before + 5, Number(await own.textContent())];
+  },
+
+  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
+  async figures(page, base, id, symbol, mint) {
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    const shown = {
+      row: await row(page, id).locator('.size, .at').allTextContents(),
+      line: await grip(page, `${id}:0`).locator('b').textContent(),
+      why: await page.locator('.why-not').textContent(),
+      terms: await page.locator('.detail dd').allTextContents(),
+    };
+    await page.getByLabel('What the chart shows').selectOption({ label: symbol });
+    const field = page.getByLabel(/: type another/);
+    await until('its price', async () => (await field.inputValue()) !== '150.00');
+    shown.price = await field.inputValue();
+    for (const width of [320, 360, 821, 1021, 1100, 1400]) {
+      await page.setViewportSize({ width, height: 880 });
+      must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `it is no wider than a window of ${width} pixels`);
+      must(await page.locator('.link-state').evaluate((state) => state.getBoundingClientRect().right <= innerWidth), `nothing is cut off at ${width} pixels`);
+    }
+    must(await field.evaluate((own) => own.scrollWidth <= own.clientWidth + 1), 'the price is whole');
+    const axis = page.locator('.chart-canvas td').last();
+    const [left, right] = [(await axis.boundingBox()).x, await page.locator('.handle').first().evaluate((handle) => handle.getBoundingClientRect().right)];
+    must(right <= left, 'no handle lies on the scale');
+    let open = await drawer(page, 'liquidity');
+    const most = open.getByLabel('SOL that one fill takes at most');
+    await until('what is set', async () => (await most.inputValue()) !== '');
+    shown.most = await most.inputValue();
+    await open.getByLabel('Impact on SOL in basis points').fill('7');
+    await page.keyboard.press('Enter');
+    shown.liquidity = await until('the impact', async () => { const { [mint]: own } = await ask(base, 'GET', '/sandbox/liquidity'); return own.impactBps === 7 && own; });
+    open = await drawer(page, 'faults');
+    const swaps = open.getByLabel('fail swaps');
+    await swaps.fill('1.5');
+    await swaps.press('Enter');
+    await page.locator('.toasts .bad').waitFor();
+    await until('what is so', async () => (await swaps.inputValue()) === '0');
+    await page.keyboard.press('Escape');
+    return shown;
+  },
+
+  /** What the list is of, and how much of it there is. */
+  async counts(page, base, withdrawing) {
+    const text = () => page.locator('.orders .empty').innerText();
+    const waiting = page.getByRole('button', { name: /^Waiting/ });
+    await row(page, withdrawing).waitFor();
+    const counts = [await waiting.locator('.count').textContent(), await page.locator('.order-row').count()];
+    await page.getByLabel('Find an order').fill('nothing of this name');
+    const found = await text();
+    await page.getByRole('button', { name: /^Show all/ }).click();
+    return [...counts, found, await page.locator('.order-row').count(), await page.getByLabel('Find an order').inputValue()];
+  },
+
+  /** An order that was chosen already is shown again; one that cannot be shown leaves no page that loads for ever. */
+  async showsAgain(page, base, id) {
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    await page.locator('.request-row', { hasText: '/orders/price' }).first().click();
+    await page.getByRole('button', { name: /^Show order/ }).click();
+    await page.locator('.timeline').waitFor();
+    await page.getByRole('button', { name: 'Close the order' }).click();
+    const said = [];
+    for (const status of [503, 404]) {
+      await page.route(`**/sandbox/orders/${id}`, (route) => route.fulfill({ status, contentType: 'application/json', body: '{"error":"the venue loads its orders"}' }));
+      await row(page, id).click();
+      said.push(await page.locator('.toasts .bad').nth(said.length).textContent());
+      await page.getByRole('heading', { name: 'What happens' }).waitFor();
+      await page.unroute(`**/sandbox/orders/${id}`);
+    }
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    return said;
+  },
+
+  /** A page that is not seen holds no connection, and comes back with what it missed. */
+  async hides(page, base, mint) {
+    const turns = (to) => page.evaluate((state) => {
+      Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, to);
+    const ended = page.waitForEvent('requestfailed', (request) => request.url().includes('/sandbox/events'));
+    await turns('hidden');
+    await ended;
+    await page.getByText('connecting', { exact: true }).waitFor();
+    await ask(base, 'PUT', '/sandbox/prices', { [mint]: '154.5' });
+    await ask(base, 'GET', '/trigger/v2/vault');
+    await turns('visible');
+    await page.getByText('live', { exact: true }).waitFor();
+    await until('the price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '154.50');
+    return until('the request', async () => Number(await page.locator('#tab-requests .count').textContent()));
+  },
+
+  /** The venue does not hang up, but answers no more, as behind a cut line. */
+  async seesACutLine(page, base) {
+    await page.clock.install();
+    await page.reload();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    const held = [];
+    await page.route('**/sandbox', (route) => { held.push(route); });
+    await page.clock.runFor(15_000);
+    await until('it looks', () => held.length > 0);
+    await page.clock.runFor(10_500);
+    await page.getByText('not connected', { exact: true }).waitFor();
+    await page.unroute('**/sandbox');
+    await page.clock.runFor(2_000);
+    await page.getByText('live', { exact: true }).waitFor();
+    return held.length;
+  },
+
+  /** More orders than the venue shows at once. */
+  async hasMore(page, base) {
+    const [order] = (await ask(base, 'GET', '/sandbox/orders')).orders;
+    const many = JSON.stringify({ orders: Array.from({ length: 2_000 }, (_, number) => ({ ...order, id: `${order.id}${number}` })) });
+    await page.route(/\/sandbox\/orders\?family=trigger/, (route) => route.fulfill({ contentType: 'application/json', body: many }));
+    await page.reload();
+    await page.locator('.order-row').first().waitFor();
+    return page.locator('.orders .count').allTextContents();
+  },
+
+  /** How many formats of numbers are made while a price moves, which takes longest of all that a page does then. */
+  async keepsUp(page, base, mint) {
+    await page.evaluate(() => {
+      globalThis.made = 0;
+      const own = Number.prototype.toLocaleString;
+      Number.prototype.toLocaleString = function toLocaleString(...given) { globalThis.made += 1; return own.apply(this, given); };
+      Intl.NumberFormat = new Proxy(Intl.NumberFormat, { construct: (made, given) => { globalThis.made += 1; return new made(...given); } });
+    });
+    const rows = Array.from({ length: 200 }, (_, number) => `${number},${150 + number / 100}`).join('\n');
+    await ask(base, 'POST', '/sandbox/playback', { mint, csv: rows });
+    await until('the last price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '151.99');
+    return page.evaluate(() => globalThis.made);
   },
 
   /** For the documentation. */
@@ -562,7 +780,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { racesAFailure: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

@@ -24,10 +24,11 @@ from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.test_venue_root import ROOT, launch, made_key, sets_prices
 from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
-from tests.end_to_end.venue import LAUNCH, SOL, USDC, Token, Venue, running_venue
+from tests.end_to_end.venue import JUP, LAUNCH, SOL, USDC, Funds, Token, Venue, running_venue
 from tests.testkit.test_plugin import pytest_in
 
 SELL = single(sell=1 * SOL, above=160)
+LONG_NAME = "A TOKEN OF A LONG NAME"
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,57 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
     orders.append(DcaTrader(owner).places(dca(sell=300 * USDC, rounds=6, every_s=60)))
     texts = does(browser, empty, "copies", [*orders, *placed_elsewhere(empty, owner).values()])
     assert 'w.trigger.place("SOL", 1, "USDC", above="160")' in texts[0]
+    passes(tmp_path, texts)
+
+
+def test_what_is_copied_brings_about_what_became_of_it(
+    browser: Browser, empty: Venue, owner: Trader, tmp_path: Path
+) -> None:
+    """Whatever names tokens have, and whatever prices have become."""
+    orders: dict[str, object] = {}
+    for symbol in ("class", "1INCH", '"q" uo\'te', "émoji 🚀", "guard", "mSOL", "MSOL"):
+        asked = {"symbol": symbol, "decimals": 0, "price": "3"}
+        token = Token(symbol, empty.ask("POST", "/sandbox/tokens", asked).ok()["tokens"][-1]["mint"], 0)
+        empty.gives(owner.wallet, 20 * token)
+        orders[symbol] = owner.places(single(sell=20 * token, above=3.5))
+    orders["small"] = owner.places(single(sell=0.1 * SOL, below=20))
+    orders["by the other"] = owner.places(single(sell=1 * SOL, buy=JUP, below=0.4, trigger=JUP))
+    orders["cheap now"] = owner.places(single(sell=40 * JUP, above=170, trigger=SOL))
+    orders["stopped"] = owner.places(oco(sell=1 * SOL, take_profit=190, stop_loss=140))
+    orders["bought and sold"] = owner.places(otoco(sell=200 * USDC, buy=SOL, below=145, take_profit=161, stop_loss=135))
+    orders["limit"] = LimitTrader(empty, owner).places(20 * JUP, USDC, take=12_000_000)
+    empty.price(SOL, "144")
+    empty.settles()
+    empty.price(SOL, "139")
+    empty.settles()
+    empty.price(SOL, "162")
+    empty.settles()
+    member = Member(empty).joins().has(usdc="5000", btc="1")
+    member.places("sell", "0.01", "24000")
+    taker = Member(empty).joins().has(usdc="5000")
+    orders["taken"] = taker.places("buy", "0.01", ord_type="market")
+    orders["expires"] = owner.places(single(sell=0.2 * SOL, above=400, lives_ms=60_000))
+    empty.advances(61)
+    empty.settles()
+    empty.price(JUP, "0.05")
+    texts = does(browser, empty, "copies", list(orders.values()))
+    for name, became in {
+        "stopped": '"filled"',
+        "bought and sold": '"filled"',
+        "expires": '"expired"',
+        "taken": '"done"',
+    }.items():
+        assert became in texts[list(orders).index(name)].splitlines()[-2]
+    assert 'countermand.price("SOL", "140")' in texts[list(orders).index("stopped")]
+    passes(tmp_path, texts)
+
+
+def test_an_order_that_is_closed_on_the_chain_is_remembered(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = LimitTrader(empty, owner).places(1 * SOL, USDC, take=160_000_000)
+    assert does(browser, empty, "closes", order) == ["1", ["Copy as curl"]]
+
+
+def passes(tmp_path: Path, texts: list[str]) -> None:
     done = pytest_in(tmp_path, "\n\n".join(texts))
     assert done.returncode == 0, done.stdout
     assert f"{len(texts)} passed" in done.stdout
@@ -207,6 +259,57 @@ def test_a_venue_shows_itself_to_its_operator(
     asked = {(each["method"], urlsplit(each["url"]).path) for each in done.sent}
     assert {method for method, _ in asked} == {"GET"}
     assert not [path for _, path in asked if path.startswith("/sandbox")]
+
+
+def test_a_reset_leaves_nothing_of_before(browser: Browser, empty: Venue) -> None:
+    mint = does(browser, empty, "outlivesAReset")
+    assert mint not in {token["mint"] for token in empty.sandbox()["tokens"]}
+
+
+def test_what_happens_while_the_page_loads_is_there_once(browser: Browser, empty: Venue) -> None:
+    there, shown = does(browser, empty, "hearsWhileItLoads")
+    assert shown == there
+
+
+def test_figures_are_whole(browser: Browser, empty: Venue, owner: Trader) -> None:
+    """Of a unit more than a whole one, and of a token with a long name and a short price."""
+    long: dict[str, object] = {"symbol": LONG_NAME, "decimals": 6, "price": "98765432.12"}
+    token = Token(LONG_NAME, empty.ask("POST", "/sandbox/tokens", long).ok()["tokens"][-1]["mint"], 6)
+    owner.places(single(sell=20 * USDC, buy=token, below=93827160.51))
+    empty.pool(SOL, most=1_234_567_891)
+    exact = owner.places(single(sell=Funds(SOL, 1_000_000_001), above=150.00001))
+    shown = does(browser, empty, "figures", exact, token.symbol, SOL.mint)
+    assert shown["row"] == ["1.000000001", "≥ 150.00001"]
+    assert shown["line"] == "150.00001"
+    assert shown["why"].endswith("triggers at ≥ 150.00001; SOL is 150, less than 0.01 % away")
+    assert "1.000000001 SOL" in shown["terms"]
+    assert shown["price"] == "98765432.12"
+    assert shown["most"] == "1.234567891"
+    assert shown["liquidity"] == {"maxInput": "1234567891", "impactBps": 7}
+    empty.deepens_pools()
+
+
+def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, owner: Trader) -> None:
+    owner.places(SELL)
+    withdrawing = owner.places(SELL)
+    owner.cancels(withdrawing)
+    cancelled = owner.places(SELL)
+    owner.confirms(cancelled, owner.cancels(cancelled)).ok()
+    assert does(browser, empty, "counts", withdrawing) == ["2", 2, "None of these. Show all 3", 3, ""]
+
+
+def test_an_order_that_cannot_be_shown_says_why(browser: Browser, empty: Venue, owner: Trader) -> None:
+    loads, gone = does(browser, empty, "showsAgain", owner.places(SELL))
+    assert loads == "Not shown: the venue loads its orders"
+    assert gone == "Not shown: there is no such order any more"
+
+
+def test_a_page_that_is_hidden_holds_no_connection(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "hides", SOL.mint) == 1
+
+
+def test_a_line_that_is_cut_without_a_word_is_seen(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "seesACutLine") == 1
 
 
 def test_a_page_that_is_refused_says_why(browser: Browser, empty: Venue) -> None:
@@ -254,6 +357,13 @@ def test_a_race_is_judged_as_the_journal_has_it(browser: Browser, empty: Venue) 
     assert empty.audit()["ok"]
 
 
+def test_a_race_whose_fill_fails_is_won_by_the_cancel(browser: Browser, empty: Venue) -> None:
+    verdict = does(browser, empty, "racesAFailure")
+    assert re.search(r"committed at sequence \d+ failed at \d+, and the cancel came at \d+", verdict)
+    assert "Proved: one deposit, one withdrawal of all of it, and no fill." in verdict
+    empty.faults()
+
+
 def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner: Trader) -> None:
     """Two hundred, for the sake of time: what is in the page does not grow with them."""
     empty.gives(owner.wallet, 300 * SOL)
@@ -263,6 +373,17 @@ def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner:
     assert seen["total"] == "200"
     assert max(seen["counts"]) < 60
     assert seen["handles"] <= 36
+
+
+def test_it_keeps_up_with_a_price_that_moves(browser: Browser, empty: Venue, owner: Trader) -> None:
+    for dollars in (160, 170, 180):
+        owner.places(single(sell=1 * SOL, above=dollars))
+    assert does(browser, empty, "keepsUp", SOL.mint) < 50
+
+
+def test_more_orders_than_are_shown_are_not_denied(browser: Browser, empty: Venue, owner: Trader) -> None:
+    owner.places(SELL)
+    assert does(browser, empty, "hasMore") == ["2000+", "2000+"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1400), ("light", 400)])

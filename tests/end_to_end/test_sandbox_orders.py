@@ -368,6 +368,16 @@ def test_the_orders_of_an_account_in_any_case_of_its_letters(venue: Venue) -> No
     member.leaves()
 
 
+def test_the_newest_of_all_families(venue: Venue, alice: Trader) -> None:
+    """Not those of the first family."""
+    older = [alice.places(single(sell=1 * SOL, above=300)) for _ in range(2)]
+    member = Member(venue).joins().has(usdc="1000")
+    bid = member.places("buy", "0.01", "24000")
+    newer = alice.places(single(sell=1 * SOL, above=300))
+    assert [row["id"] for row in listed(venue, "?limit=3")] == [newer, bid, older[1]]
+    member.leaves()
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [

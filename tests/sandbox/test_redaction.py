@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from countermand.sandbox.redaction import HIDDEN, as_curl, shown_body, shown_headers, shown_query
+from countermand.sandbox.redaction import HIDDEN, as_curl, shown_body, shown_headers, shown_query, url_of
 
 SECRET = "s3cret-s3cret-s3cret-s3cret-s3cret-s3cret-s3cret"
 
@@ -97,6 +97,12 @@ def test_a_form_shows_what_is_no_secret() -> None:
 def test_an_authorization_shows_whether_it_had_a_scheme(sent: str, shown: str) -> None:
     """tanX refuses a token without one."""
     assert shown_headers([(b"authorization", sent.encode())]) == {"authorization": shown}
+
+
+def test_an_address_is_one_that_curl_takes() -> None:
+    """Which reads brackets as patterns, and no blanks."""
+    assert url_of("http://h", "/p/a b'c/100%/é", "") == "http://h/p/a%20b'c/100%25/%C3%A9"
+    assert url_of("http://h", "/p", "x[]=1&y={a,b}&z=%27+%20\xe9") == "http://h/p?x%5B%5D=1&y=%7Ba,b%7D&z=%27+%20%E9"
 
 
 def test_a_curl_command_is_words_of_a_shell() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import multiprocessing
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -54,6 +56,31 @@ def test_each_test_begins_with_an_empty_venue(countermand: Countermand, number: 
     countermand.prices({"SOL": 1, "JUP": "0.000001"})
     countermand.sandbox("POST", "/tokens", {"symbol": "BONK", "decimals": 5, "price": "0.00002"})
     countermand.freeze()
+
+
+_forked_with: Countermand | None = None
+
+
+def _balances(of: list[str]) -> list[int]:
+    """What a worker is told of these wallets, each asked for anew."""
+    assert _forked_with is not None
+    return [_forked_with.rpc("getBalance", wallet)["value"] for wallet in of]
+
+
+@pytest.mark.parametrize("kind", ["threads", "forks"])
+def test_each_worker_reads_its_own_answers(
+    countermand: Countermand, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setitem(globals(), "_forked_with", countermand)
+    wallets = [countermand.wallet(sol=number).address for number in range(1, 5)]
+    fork = multiprocessing.get_context("fork")
+    workers: Executor = ThreadPoolExecutor(4) if kind == "threads" else ProcessPoolExecutor(4, fork)
+    with workers:
+        asked = [workers.submit(_balances, [wallet] * 50) for wallet in wallets]
+        own = _balances(wallets * 10)
+        told = [each.result(30) for each in asked]
+    assert told == [[number * 10**9] * 50 for number in range(1, 5)]
+    assert own == [number * 10**9 for number in range(1, 5)] * 10
 
 
 def test_money_is_given_in_whole_tokens(countermand: Countermand) -> None:

@@ -1,5 +1,6 @@
 """The clients: one that blocks and one that awaits, for the APIs of Jupiter, and the same for tanX."""
 
+from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Self
 
@@ -26,10 +27,10 @@ _TIMEOUT_S: Final = 60
 class _Blocking:
     """Holds connections until it is closed."""
 
-    _http: httpx2.Client
+    _runner: Sync
 
     def close(self) -> None:
-        self._http.close()
+        self._runner.close()
 
     def __enter__(self) -> Self:
         return self
@@ -39,10 +40,10 @@ class _Blocking:
 
 
 class _Awaiting:
-    _http: httpx2.AsyncClient
+    _runner: Async
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._runner.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,6 +58,7 @@ class _Apis(Generic[R]):
     """The APIs of one client."""
 
     def __init__(self, runner: R, session: Session, limit_root: Root) -> None:
+        self._runner = runner
         self.trigger = Trigger(runner, session)
         self.dca = Dca(runner, session)
         self.limit = LimitOrders(runner, session, limit_root)
@@ -83,9 +85,7 @@ class Client(_Apis[Sync], _Blocking):
         policy: Policy | None = None,
         http: httpx2.Client | None = None,
     ) -> None:
-        self._http = http or httpx2.Client(timeout=_TIMEOUT_S)
-        self._http.base_url = httpx2.URL(url)
-        super().__init__(Sync(self._http), _session(wallet, api_key, policy), limit_root)
+        super().__init__(_blocking(url, http), _session(wallet, api_key, policy), limit_root)
 
 
 class AsyncClient(_Apis[Async], _Awaiting):
@@ -101,9 +101,7 @@ class AsyncClient(_Apis[Async], _Awaiting):
         policy: Policy | None = None,
         http: httpx2.AsyncClient | None = None,
     ) -> None:
-        self._http = http or httpx2.AsyncClient(timeout=_TIMEOUT_S)
-        self._http.base_url = httpx2.URL(url)
-        super().__init__(Async(self._http), _session(wallet, api_key, policy), limit_root)
+        super().__init__(_awaiting(url, http), _session(wallet, api_key, policy), limit_root)
 
 
 class TanxClient(Tanx[Sync], _Blocking):
@@ -118,10 +116,8 @@ class TanxClient(Tanx[Sync], _Blocking):
         policy: Policy | None = None,
         http: httpx2.Client | None = None,
     ) -> None:
-        self._http = http or httpx2.Client(timeout=_TIMEOUT_S)
-        self._http.base_url = httpx2.URL(url)
         session = tanx_session(keys, api_key, policy or Policy())
-        super().__init__(Sync(self._http), session)
+        super().__init__(_blocking(url, http), session)
         self.sandbox = Sandbox(self._runner, session)
 
 
@@ -137,12 +133,33 @@ class AsyncTanxClient(Tanx[Async], _Awaiting):
         policy: Policy | None = None,
         http: httpx2.AsyncClient | None = None,
     ) -> None:
-        self._http = http or httpx2.AsyncClient(timeout=_TIMEOUT_S)
-        self._http.base_url = httpx2.URL(url)
         session = tanx_session(keys, api_key, policy or Policy())
-        super().__init__(Async(self._http), session)
+        super().__init__(_awaiting(url, http), session)
         self.sandbox = Sandbox(self._runner, session)
 
 
 def _session(wallet: Wallet | Keypair | None, api_key: str | None, policy: Policy | None) -> Session:
     return Session(None if wallet is None else Wallet.of(wallet), api_key, policy or Policy())
+
+
+def _address(url: str) -> httpx2.URL:
+    address = httpx2.URL(url)
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ValueError(f"url: {url!r} is no address that begins with http:// or https://")
+    return address
+
+
+def _blocking(url: str, http: httpx2.Client | None) -> Sync:
+    if http is not None:
+        http.base_url = _address(url)
+        return Sync(http)
+    make = partial(httpx2.Client, base_url=_address(url), timeout=_TIMEOUT_S)
+    return Sync(make(), make)
+
+
+def _awaiting(url: str, http: httpx2.AsyncClient | None) -> Async:
+    if http is not None:
+        http.base_url = _address(url)
+        return Async(http)
+    make = partial(httpx2.AsyncClient, base_url=_address(url), timeout=_TIMEOUT_S)
+    return Async(make(), make)

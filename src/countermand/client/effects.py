@@ -72,4 +72,9 @@ class Wallet:
 
     @classmethod
     def of(cls, wallet: "Wallet | Keypair") -> "Wallet":
-        return cls(str(wallet.pubkey()), wallet.sign_message) if isinstance(wallet, Keypair) else wallet
+        """Raises TypeError, without what was given: it may be a secret."""
+        if isinstance(wallet, Keypair):
+            return cls(str(wallet.pubkey()), wallet.sign_message)
+        if not (hasattr(wallet, "address") and hasattr(wallet, "sign")):
+            raise TypeError(f"wallet: give a solders Keypair or a Wallet(address, sign), not a {type(wallet).__name__}")
+        return wallet

@@ -2,8 +2,10 @@
 
 import asyncio
 import inspect
+import os
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 
 import httpx2
 
@@ -12,11 +14,35 @@ from countermand.client.effects import AnswerLost, Effect, Flow, NotSent, Pause,
 _NOT_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
-class Sync:
-    """Runs a flow in the thread that calls it."""
+H = TypeVar("H")
 
-    def __init__(self, http: httpx2.Client) -> None:
+
+class _Connections(Generic[H]):
+    """Those of one process, and of one event loop: in a fork, or in the next loop, `make` gives others.
+
+    What is read from a connection of another process is what that process was answered. Without `make` they stay.
+    """
+
+    def __init__(self, http: H, make: Callable[[], H] | None) -> None:
         self.http = http
+        self._make = make
+        self._home: object = None
+
+    def of(self, home: object) -> H:
+        if self._make is not None and self._home not in (None, home):
+            self.http = self._make()
+        self._home = home
+        return self.http
+
+
+class Sync:
+    """Runs a flow in the thread that calls it. `make`: how `http` was made."""
+
+    def __init__(self, http: httpx2.Client, make: Callable[[], httpx2.Client] | None = None) -> None:
+        self._connections = _Connections(http, make)
+
+    def close(self) -> None:
+        self._connections.http.close()
 
     def run(self, flow: Flow[T]) -> T:
         try:
@@ -51,16 +77,19 @@ class Sync:
 
     def _send(self, request: Request) -> Response:
         try:
-            return _response(self.http.request(**_arguments(request)))
+            return _response(self._connections.of(os.getpid()).request(**_arguments(request)))
         except httpx2.RequestError as problem:
             raise _told(problem) from problem
 
 
 class Async:
-    """Runs a flow on the event loop. Signers may be plain functions or coroutines."""
+    """Runs a flow on the event loop. Signers may be plain functions or coroutines. `make`: how `http` was made."""
 
-    def __init__(self, http: httpx2.AsyncClient) -> None:
-        self.http = http
+    def __init__(self, http: httpx2.AsyncClient, make: Callable[[], httpx2.AsyncClient] | None = None) -> None:
+        self._connections = _Connections(http, make)
+
+    async def close(self) -> None:
+        await self._connections.http.aclose()
 
     async def run(self, flow: Flow[T]) -> T:
         try:
@@ -90,8 +119,9 @@ class Async:
                 return await signed if inspect.isawaitable(signed) else signed
 
     async def _send(self, request: Request) -> Response:
+        http = self._connections.of((os.getpid(), asyncio.get_running_loop()))
         try:
-            return _response(await self.http.request(**_arguments(request)))
+            return _response(await http.request(**_arguments(request)))
         except httpx2.RequestError as problem:
             raise _told(problem) from problem
 

@@ -1,6 +1,7 @@
 """Any order of any family as it is shown: its terms, its timeline, and what it waits for."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -145,12 +146,13 @@ class OrderInspector:
         )
 
     async def orders(self, wanted: OrdersAsked) -> list[Shown]:
-        """The newest first, family by family, without timelines. Orders on the chain are found while they are open."""
+        """The newest first, without timelines. Orders on the chain are found while they are open."""
         found: list[Shown] = []
         for family in STATES:
-            if wanted.wants(family) and len(found) < wanted.limit:
-                found += await self._orders_of(family, wanted, wanted.limit - len(found))
-        return found
+            if wanted.wants(family):
+                found += await self._orders_of(family, wanted, wanted.limit)
+        found.sort(key=itemgetter("createdAt"), reverse=True)
+        return found[: wanted.limit]
 
     async def _orders_of(self, family: str, wanted: OrdersAsked, limit: int) -> list[Shown]:
         if family == TRIGGER:

@@ -31,7 +31,7 @@ _RECENT: Final = 500
 _BREATH_S: Final = 0.05
 """Between two looks: what happens meanwhile is sent together."""
 _SILENCE_S: Final = 10.0
-"""After so long, a comment is sent: else it would not be seen that the reader has left."""
+"""After so long, a comment is sent: else it would not be seen that the reader has left, and a proxy would hang up."""
 _ANEW_S: Final = 10.0
 """So long the shards may take to begin anew, one after the other."""
 _LOOK_S: Final = 0.5
@@ -155,6 +155,8 @@ class EventStream:
 
     async def _told(self, reader: _Reader, *, orders: bool, must_look: bool) -> AsyncGenerator[SSEvent | None, None]:
         self._readers += 1
+        now = asyncio.get_running_loop().time
+        silent_from = now()
         try:
             reader.greet()
             while not self._closing.is_set() and reader.left != 0:
@@ -164,10 +166,12 @@ class EventStream:
                         reader.tell(kind, data)
                 if reader.told:
                     yield reader.take()
+                    silent_from = now()
+                elif now() - silent_from >= _SILENCE_S:
+                    yield None
+                    silent_from = now()
                 if not more and reader.left != 0:
-                    quiet = not await self._news(reader, _LOOK_S if must_look else _SILENCE_S)
-                    if quiet and not must_look:
-                        yield None
+                    await self._news(reader, _LOOK_S if must_look else _SILENCE_S)
         finally:
             self._readers -= 1
 
@@ -205,8 +209,8 @@ class EventStream:
         reader.tell("reset", b"{}", with_cursor=True)
         return True
 
-    async def _news(self, reader: _Reader, patience_s: float) -> bool:
-        """False: nothing happened for so long."""
+    async def _news(self, reader: _Reader, patience_s: float) -> None:
+        """Waits until something happens, which may be none of the reader's, and no longer than so long."""
         waits: list[Awaitable[object]] = [self._bell.rings(), self._closing.wait()]
         waits += [log.changed(reader.positions[shard]) for shard, log in self._logs.items()]
         tasks = [asyncio.ensure_future(each) for each in waits]
@@ -217,7 +221,6 @@ class EventStream:
                 task.cancel()
         if done:
             await asyncio.sleep(_BREATH_S)
-        return bool(done)
 
 
 def _before(log: EventLog) -> Position:

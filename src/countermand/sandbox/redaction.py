@@ -7,13 +7,15 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote_plus, urlencode
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 import msgspec
 
 from countermand.inspection.queries import printable
 
 HIDDEN: Final = "(hidden)"
+_IN_PATH: Final = "/:@!$&'()*+,;=~"
+_IN_QUERY: Final = _IN_PATH + "?%"
 _HEADERS: Final = {
     "proxy-authorization": HIDDEN,
     "x-api-key": "$API_KEY",
@@ -123,6 +125,12 @@ def _hidden(value: Any) -> Any:
 
 def _is_secret(name: str) -> bool:
     return name.replace("_", "").replace("-", "").lower() in _SECRET
+
+
+def url_of(base: str, path: str, query: str) -> str:
+    """As curl takes it, which reads `[` and `{` as patterns. `path` is decoded, `query` is as it came."""
+    asked = f"?{quote(query.encode('latin-1', 'replace'), safe=_IN_QUERY)}" if query else ""
+    return base + quote(path, safe=_IN_PATH) + asked
 
 
 def as_curl(method: str, url: str, headers: dict[str, str], body: Any) -> str:

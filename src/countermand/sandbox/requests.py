@@ -14,7 +14,7 @@ from countermand.gateway.asgi import Event, Scope, Send
 from countermand.inspection.bell import Bell
 from countermand.inspection.queries import printable
 from countermand.inspection.stream import Feed, News
-from countermand.sandbox.redaction import as_curl, shown_body, shown_headers, shown_query
+from countermand.sandbox.redaction import as_curl, shown_body, shown_headers, shown_query, url_of
 from countermand.sandbox.wire import RequestSummaryWire, RequestWire
 from countermand.solana.alterations import alteration_of
 from countermand.solana.port import PACKET_BYTES_MAX
@@ -147,7 +147,7 @@ class RequestLog:
         """Nothing secret is in it."""
         headers = shown_headers(recorded.headers)
         query, body = shown_query(recorded.query), shown_body(recorded.body)
-        url = base_url + recorded.path + (f"?{query}" if query else "")
+        url = url_of(base_url, recorded.path, query)
         return RequestWire(
             number=recorded.number,
             at=recorded.at,

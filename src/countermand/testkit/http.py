@@ -1,6 +1,7 @@
-"""Requests to a sandbox: one connection, one request at a time, no event loop."""
+"""Requests to a sandbox: one at a time on a connection, no event loop."""
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,10 +62,15 @@ class Answer:
 
 
 class Connection:
+    """To one sandbox. Threads that ask at once have one each, and a process that was forked has its own: on a shared
+    one they would read each other's answers."""
+
     def __init__(self, url: str) -> None:
         where = urlsplit(url)
-        self._connection = HTTPConnection(where.hostname or "", where.port, timeout=ANSWER_S)
-        self._asked_at = 0.0
+        self._where = (where.hostname or "", where.port)
+        self._idle: list[tuple[HTTPConnection, float]] = []
+        """And since when."""
+        self._process = os.getpid()
 
     def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """`body`: bytes as they are, all else as JSON. Raises `LostAnswer`."""
@@ -72,19 +78,34 @@ class Connection:
         data = body if isinstance(body, bytes) or body is None else _encode(body)
         if data is not None:
             sent.setdefault("content-type", "application/json")
-        now = time.monotonic()
-        if now - self._asked_at > _IDLE_S_MAX:
-            self._connection.close()  # The venue hangs up soon, or did.
-        self._asked_at = now
+        connection = self._taken()
         try:
-            self._connection.request(method, path, data, sent)
-            response = self._connection.getresponse()
+            connection.request(method, path, data, sent)
+            response = connection.getresponse()
             raw = response.read()
-        except (HTTPException, OSError) as lost:
-            self._connection.close()
-            raise LostAnswer(f"{method} {path} was not answered: {lost!r}") from lost
+        except BaseException as lost:
+            connection.close()
+            if isinstance(lost, HTTPException | OSError):
+                raise LostAnswer(f"{method} {path} was not answered: {lost!r}") from lost
+            raise
+        self._idle.append((connection, time.monotonic()))
         answered = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, answered, raw, f"{method} {path}")
 
     def close(self) -> None:
-        self._connection.close()
+        idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def _taken(self) -> HTTPConnection:
+        """It opens with a request."""
+        if self._process != os.getpid():
+            self.close()  # As far as the fork is concerned: its parent goes on with them.
+            self._process = os.getpid()
+        try:
+            connection, since = self._idle.pop()
+        except IndexError:
+            return HTTPConnection(*self._where, timeout=ANSWER_S)
+        if time.monotonic() - since > _IDLE_S_MAX:
+            connection.close()  # The venue hangs up soon, or did.
+        return connection

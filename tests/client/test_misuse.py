@@ -1,0 +1,25 @@
+"""What a newcomer gives that is none of what is taken: told at once, and by name."""
+
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+
+from countermand.client import AsyncClient, AsyncTanxClient, Client, TanxClient
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient, TanxClient, AsyncTanxClient])
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "localhost:8080", "ftp://127.0.0.1", "http://", ""])
+def test_an_address_without_http_is_none(kind: Any, url: str) -> None:
+    with pytest.raises(ValueError, match="is no address that begins with http"):
+        kind(None, url)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("of", [str, bytes, lambda key: key.pubkey()])
+def test_what_cannot_sign_is_no_wallet_and_is_not_shown(kind: Any, of: Any) -> None:
+    key = Keypair()
+    with pytest.raises(TypeError, match="give a solders Keypair or a Wallet") as refused:
+        kind(of(key))
+    assert str(key) not in str(refused.value)
+    assert repr(bytes(key)) not in str(refused.value)
