@@ -168,6 +168,22 @@ def test_a_market_maker_quotes_both_sides_and_trades(venue: Venue) -> None:
     assert (book["asks"], book["bids"]) == ([], [])
 
 
+def test_what_the_taker_could_not_buy_never_rests(venue: Venue) -> None:
+    """A stop between its order and the cancel of the rest would leave that in the book."""
+    member = Member(venue).joins().has(btc="1", usdc="1000")
+    for _ in range(20):
+        member.places("buy", "0.01", "100")
+        member.places("sell", "0.01", "100.1")
+    body = {"market": "btcusdc", "price": "100.05", "levels": 1, "everyMs": 10}
+    (shown,) = venue.ask("POST", MAKER, body).ok()["marketMakers"]
+    path = f"/sandbox/orders?family=book&wallet={shown['accounts'][1]}"
+    until(lambda: len(venue.ask("GET", path).ok()["orders"]) > 2)
+    venue.ask("DELETE", MAKER).ok()
+    for order in venue.ask("GET", path).ok()["orders"]:
+        told = venue.ask("GET", f"/sandbox/orders/{order['id']}").ok()["timeline"]
+        assert "order_rested" not in [each["event"] for each in told], told
+
+
 def test_of_two_that_begin_at_once_one_quotes_and_it_stops(venue: Venue) -> None:
     """A1: the other would go on for ever, and no request could name it."""
     body = {"market": "btcusdc", "price": "50000", "volume": "0.1", "levels": 2, "everyMs": 20}

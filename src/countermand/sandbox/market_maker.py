@@ -144,16 +144,16 @@ class MarketMakers:
         maker.rounds += 1
 
     async def _trade(self, maker: MarketMaker, side: Side) -> None:
-        """With the best quote of the other side, also another member's, and with no more than that."""
+        """With the best quote of the other side, also another member's, and with no more than that.
+
+        What is left of a market order ends with it, so that nothing rests if this is cancelled here.
+        """
         symbol = maker.quoting.market.symbol
         asks, bids = await self._service.resting(symbol, 1, 1)
-        best = (asks if side is BUY else bids)[:1]
-        for order in best:
-            if order.terms.price is not None:
-                lots = Lots(max(1, maker.quoting.lots.lots // 2))
-                terms = BookTerms(maker.account("taker"), symbol, side, Kind.LIMIT, lots, order.terms.price)
-                await self._place(maker, terms)
-                await self._cancel_all(maker, "taker")
+        for best in asks if side is BUY else bids:
+            lots = Lots(max(1, maker.quoting.lots.lots // 2))
+            terms = BookTerms(maker.account("taker"), symbol, side, Kind.MARKET, lots, best.terms.price)
+            await self._place(maker, terms)
 
     async def _withdraw(self, maker: MarketMaker) -> None:
         await self._cancel_all(maker, "maker")
