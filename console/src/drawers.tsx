@@ -147,6 +147,15 @@ function without(faults: Faults): Partial<Faults> {
   return { ...faults, expireBlockhashes: false, expireTokens: false };
 }
 
+/** What is typed stays while the sandbox tells of other things, until it is sent or left. */
+function FaultCount({ name, left, send }: { name: keyof Faults; left: number; send: (body: Partial<Faults>) => Promise<unknown> }) {
+  const [text, setText] = useState<string | null>(null);
+  return (
+    <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={text ?? left} onInput={(event) => setText(event.currentTarget.value)}
+      onChange={async (event) => { await send({ [name]: Number(event.currentTarget.value) }); setText(null); }} onBlur={() => setText(null)} />
+  );
+}
+
 function FaultsPanel() {
   const faults = sandbox.value?.faults;
   if (!faults) return null;
@@ -158,7 +167,7 @@ function FaultsPanel() {
   };
   /** A field whose fault was refused shows again what is so. */
   const ticks = async (field: HTMLInputElement, body: Partial<Faults>, was: boolean) => { if (!await set(body)) field.checked = was; };
-  const takes = async (field: HTMLInputElement | HTMLSelectElement, body: Partial<Faults>, was: string | number) => { if (!await set(body)) field.value = String(was); };
+  const takes = async (field: HTMLSelectElement, body: Partial<Faults>, was: string) => { if (!await set(body)) field.value = was; };
   return (
     <div class="stack">
       <ul class="plain faults">
@@ -170,7 +179,7 @@ function FaultsPanel() {
             <li class={`fault ${state}`}>
               <label for={`fault-${name}`}><b>{title}</b><span class="soft">{what}</span></label>
               <span class="fault-state num">{state === 'counting' ? `${left} of ${of}` : state === 'off' ? '' : state}</span>
-              <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={left} onChange={(event) => takes(event.currentTarget, { [name]: Number(event.currentTarget.value) }, left)} />
+              <FaultCount name={name} left={left} send={set} />
             </li>
           );
         })}

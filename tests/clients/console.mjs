@@ -199,6 +199,8 @@ const scenarios = {
 
     open = await drawer(page, 'faults');
     await open.getByLabel('rate limit').fill('2');
+    await ask(base, 'PUT', '/sandbox/prices', { [mint]: '149.25' });
+    await until('told of a price', async () => (await field.inputValue()) === '149.25');
     await open.getByLabel('rate limit').press('Enter');
     const state = open.locator('.fault', { hasText: 'rate limit' }).locator('.fault-state');
     const states = [];
