@@ -34,7 +34,7 @@ def a_commit_whose_answer_is_lost(_: Scene) -> Answer:
     venue = FakeVenue()
     alice = venue.user()
     venue.orders.failing = CommitUnknown("lost")
-    return answered(alice.ask("GET", f"{ROOT}/vault"))
+    return answered(alice.ask("GET", f"{ROOT}/vault/register"))
 
 
 @says("any", 500, "Internal server error")
