@@ -7,7 +7,7 @@ async client the method returns a coroutine. `@listing` does the same for what c
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Sequence
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, get_args, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeAlias, TypeVar, get_args, overload
 
 from countermand.client.effects import Flow
 from countermand.client.runners import Async, Sync
@@ -24,20 +24,28 @@ Pages: TypeAlias = Callable[[int], Flow[Page[T]]]
 """A page by its number, from 0 on."""
 
 
+_READS_MAX: Final = 10
+"""Of a list that changes all the time."""
+
+
 def at_once(pages: Pages[T]) -> Pages[T]:
     """All pages as one: of a list that rows leave, such as that of open orders.
 
-    If each order is cancelled as it comes, the rows behind it move up, past the page that would be asked for next.
+    If each order is cancelled as it comes, the rows behind it move up, past the page that would be asked for next. They
+    also do when others leave while the pages are read: so what has several is read again until nothing new is seen.
     """
 
     def all_of_them(_: int) -> Flow[Page[T]]:
-        rows: list[tuple[object, T]] = []
-        number, more = 0, True
-        while more:
-            page, more = yield from pages(number)
-            rows += page
-            number += 1
-        return rows, False
+        seen: dict[object, T] = {}
+        for _ in range(_READS_MAX):
+            known, number, more = len(seen), 0, True
+            while more:
+                page, more = yield from pages(number)
+                seen.update((key, row) for key, row in page if key not in seen)
+                number += 1
+            if number == 1 or len(seen) == known:
+                break
+        return list(seen.items()), False
 
     return all_of_them
 
