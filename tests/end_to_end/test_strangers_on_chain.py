@@ -3,8 +3,10 @@
 import base64
 import struct
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
+from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
@@ -23,6 +25,7 @@ APPROVE, REVOKE, SET_AUTHORITY, MINT_TO, CLOSE, FREEZE, INITIALIZE_MINT, CLOSE_A
 OF_FREEZING, OF_OWNING, OF_CLOSING = 1, 2, 3
 CLOSABLE_MINT_BYTES = 202
 PLAIN_MINT_BYTES = 82
+UNITS = count(200_000)
 
 
 @pytest.fixture
@@ -52,7 +55,8 @@ def creates(trader: Trader, new: Keypair, size: int, owner: str) -> Instruction:
 
 def sends(trader: Trader, instructions: Sequence[Instruction], *others: Keypair) -> None:
     blockhash = Hash.from_string(trader.venue.rpc("getLatestBlockhash")["blockhash"])
-    message = Message.new_with_blockhash(list(instructions), trader.key.pubkey(), blockhash)
+    once = set_compute_unit_limit(next(UNITS))  # The same deeds in one slot would be the same transaction.
+    message = Message.new_with_blockhash([once, *instructions], trader.key.pubkey(), blockhash)
     raw = base64.b64encode(bytes(VersionedTransaction(message, [trader.key, *others]))).decode()
     signature = trader.venue.rpc("sendTransaction", raw, {"encoding": "base64"})
     (status,) = trader.venue.rpc("getSignatureStatuses", [signature])
