@@ -1,10 +1,13 @@
 """What `countermand serve` prints when it is ready."""
 
+import os
+from pathlib import Path
+
 import pytest
 
-from countermand.gateway.announce import announce, announce_demo
+from countermand.gateway.announce import announce, announce_demo, begin_announcing
 from countermand.gateway.server import Addresses
-from countermand.settings import Settings
+from countermand.settings import Settings, StartRefused
 
 
 @pytest.mark.parametrize("sandbox", [True, False])
@@ -18,3 +21,26 @@ def test_the_console_of_either_root_is_among_the_urls(sandbox: bool, capsys: pyt
 def test_a_demo_that_finds_orders_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     announce_demo(None)
     assert capsys.readouterr().out == "Demo wallet:          none: there are orders already, only prices move\n"
+
+
+@pytest.mark.parametrize("before", ["", '{"url": "", "rpcUrl": null, "wsUrl": null, "pid": 1, "version": "0"}'])
+def test_an_empty_file_and_an_earlier_announcement_are_removed(tmp_path: Path, before: str) -> None:
+    file = tmp_path / "announced"
+    file.write_text(before)
+    begin_announcing(Settings(announce=file))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["[project]", "{}", '{"url": "http://127.0.0.1"}'])
+def test_a_file_of_something_else_is_not_lost(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text(content)
+    with pytest.raises(StartRefused, match="is a file of something else"):
+        begin_announcing(Settings(announce=file))
+    assert file.read_text() == content
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StartRefused, match="is a file of something else"):
+        begin_announcing(Settings(announce=tmp_path / "pipe"))

@@ -122,7 +122,7 @@ def test_the_log_goes_where_it_is_asked_to(tmp_path: Path) -> None:
 
 def test_a_venue_announces_itself_while_it_serves(tmp_path: Path) -> None:
     file = tmp_path / "announced"
-    file.write_text("of an earlier start")
+    file.write_text('{"url": "of an earlier start", "rpcUrl": null, "wsUrl": null, "pid": 1, "version": "0"}')
     with running_venue(tmp_path, "--announce", str(file)) as venue:
         told = json.loads(file.read_text())
         assert told == {

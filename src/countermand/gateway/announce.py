@@ -62,6 +62,8 @@ def begin_announcing(settings: Settings) -> None:
     if not file.name:
         raise StartRefused(f"--announce {file} is no file; give its name")
     try:
+        if not _may_be_replaced(file):
+            raise StartRefused(f"--announce {file} is a file of something else, which would be lost; give another name")
         file.unlink(missing_ok=True)
         _beside(file).write_bytes(b"")
         _beside(file).unlink()
@@ -77,6 +79,18 @@ def end_announcing(settings: Settings) -> None:
     with suppress(OSError, msgspec.MsgspecError):
         if msgspec.json.decode(file.read_bytes(), type=Announcement).pid == os.getpid():
             file.unlink()
+
+
+def _may_be_replaced(file: Path) -> bool:
+    """There is none, or an empty one, as `mktemp` makes it, or what an earlier start announced."""
+    if not file.is_file():
+        return not file.exists() or file.is_dir()  # Of a directory it is the system that says what is wrong.
+    content = file.read_bytes()
+    try:
+        msgspec.json.decode(content, type=Announcement)
+    except msgspec.MsgspecError:
+        return not content
+    return True
 
 
 def _print(lines: Sequence[tuple[str, str]]) -> None:
