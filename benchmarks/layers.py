@@ -18,9 +18,9 @@ import uvloop
 from benchmarks.loader import Open, filling, resting
 from countermand.app.database import database_of
 from countermand.app.families import Families
+from countermand.app.garbage import begin_collecting, collect_garbage
 from countermand.app.sandbox import sandbox_app
 from countermand.app.seeds import keys_of, seed_of
-from countermand.app.serve import freeze_gc
 from countermand.orders.trigger.model.commands import RequestCancel
 from countermand.settings import Settings
 
@@ -57,11 +57,14 @@ async def _measure_here(layer: str, data: Path) -> float:
         sandbox_app(settings, await keys_of(settings, seed_of(settings), database.dsn), database.dsn) as venue,
     ):
         families, gateway = venue.families, venue.app.gateway
-        running = [asyncio.create_task(families.trigger.shard.run()), asyncio.create_task(families.book.shard.run())]
+        running = [
+            asyncio.create_task(each())
+            for each in (families.trigger.shard.run, families.book.shard.run, collect_garbage)
+        ]
         await venue.sandbox.begin()
         for order in orders:
             families.trigger.sessions.wallet_of(f"Bearer {order.owner.token}")
-        freeze_gc()
+        begin_collecting()
         work = {
             "craft": lambda some: _crafts(families, some),
             "turn": lambda some: _turns(families, some),

@@ -23,7 +23,7 @@ from benchmarks.desks import address
 from benchmarks.loader import filling
 from benchmarks.slices import Held, at_share
 from countermand.app.database import database_of
-from countermand.app.serve import freeze_gc
+from countermand.app.garbage import begin_collecting, collect_garbage
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
@@ -148,10 +148,10 @@ async def _measure_here(data: Path, count: int) -> Rounds:
         shard = DcaShard(DCA_SHARD, store, clock, prices, on_committed)
         outbox = DcaOutbox(shard, cast(Transactions, refusing), clock, 3_000)
         clock.setting = ClockSetting(frozen_at=now)
-        running = [asyncio.create_task(shard.run()), asyncio.create_task(outbox.run())]
+        running = [asyncio.create_task(each()) for each in (shard.run, outbox.run, collect_garbage)]
         await shard.loaded()
         gc.collect()
-        freeze_gc()
+        begin_collecting()
         held, began = Held(), time.perf_counter()
         # It stands then, so that no pause after a refusal ends.
         clock.setting = ClockSetting(frozen_at=Instant(now + _LATER_MS + _MINUTE_MS))

@@ -19,7 +19,7 @@ import uvloop
 
 from benchmarks.loader import Open, filling, resting
 from countermand.app.database import database_of
-from countermand.app.serve import freeze_gc
+from countermand.app.garbage import begin_collecting, collect_garbage
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.shards import TRIGGER_SHARD
@@ -95,17 +95,18 @@ async def _measure_here(what: str, data: Path, count: int) -> Slices:
         prices = Prices(PostgresPrices(store.readers, TRIGGER_SHARD))
         shard = TriggerShard(TRIGGER_SHARD, store, clock, prices, lambda _groups, _loaded: None)
         prices.add_observer(shard.observe_prices)
-        serving = asyncio.create_task(shard.run())
+        running = [asyncio.create_task(shard.run()), asyncio.create_task(collect_garbage())]
         await shard.loaded()
         gc.collect()
-        freeze_gc()
+        begin_collecting()
         works: dict[str, Callable[[], Awaitable[None]]] = {
             "price": lambda: prices.set({Mint(SOL.mint): UsdPrice(10_000_000 * _DOLLAR)}, at_once=True),
             "time": lambda: _pass(clock, shard),
         }
         cancelled = [order for number, order in enumerate(orders) if number % 2]
         found = await _beside(works[what], shard, cancelled, what, count)
-        serving.cancel()
+        for task in running:
+            task.cancel()
         await store.close()
     return found
 

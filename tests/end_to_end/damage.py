@@ -104,7 +104,7 @@ async def start(
             monkeypatch.setattr(root, "opened_stores", connections.stores)
             monkeypatch.setattr(root, "build_gateway", _gateway_without_routes)
     monkeypatch.setattr(_SERVE, "announce", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
-    monkeypatch.setattr(_SERVE, "freeze_gc", lambda: None)
+    monkeypatch.setattr(_SERVE, "begin_collecting", lambda: None)
     settings = settle(port=0, database_url=url, data=data, confirm_timeout_ms=300, sandbox=sandbox)
     ending = None
     with capture_logs() as told:

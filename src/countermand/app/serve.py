@@ -11,6 +11,7 @@ import structlog
 
 from countermand.app.database import Database, database_of
 from countermand.app.families import Families
+from countermand.app.garbage import begin_collecting, collect_garbage
 from countermand.app.reachable import Reachable
 from countermand.app.running import App
 from countermand.app.seeds import keys_of, seed_of
@@ -39,10 +40,6 @@ EXIT_HUNG: Final = 1
 _HOUSEKEEPING_S: Final = 60
 _FENCE_S: Final = 1
 _STOP_S_MAX: Final = 9.5
-_YOUNG_OBJECTS: Final = 5_000
-"""The collector runs after so many new objects, which takes 2 ms: about what a batch of requests holds."""
-_YOUNG_COLLECTIONS: Final = 4
-"""After so many it walks once through all that survived them. At Python's ten that held the loop for up to 0.2 s."""
 
 _ShardStore: TypeAlias = PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore
 AppOf = Callable[[Settings, VaultKeys, str], AbstractAsyncContextManager[App]]
@@ -121,6 +118,7 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         infra.incarnation.follow(infra.clock),
         infra.clock.watch(),
         _housekeeping(families),
+        collect_garbage(),
         *(each() for each in app.background),
     )
 
@@ -133,7 +131,7 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
 
     async def serving() -> None:
         if await _loaded(app, stop):
-            freeze_gc()
+            begin_collecting()
             await serve_http(
                 app.gateway,
                 infra.settings,
@@ -190,13 +188,6 @@ async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-
-
-def freeze_gc() -> None:
-    """The garbage collector skips all that has been loaded: a walk through 10⁵ orders took 0.3 s each time."""
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, _YOUNG_COLLECTIONS)
-    gc.enable()
 
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:
