@@ -46,6 +46,7 @@ from countermand.solana.ledger_store import (
     LedgerSecrets,
     LedgerStore,
     LedgerUnavailable,
+    StoredTransaction,
 )
 from countermand.solana.live import LiveChain
 from countermand.solana.machine import MachineSimulation
@@ -249,7 +250,11 @@ class EmbeddedChain:
         recent = [status.position for key in keys if (status := live.recent.status(key)) is not None]
         if recent:
             await live.commits.up_to(max(recent))
-        stored = await self._store.transactions(keys) if keys else []
+        found: dict[bytes, StoredTransaction | None] = {key: live.commits.newest.get(key) for key in keys}
+        others = [key for key, kept in found.items() if kept is None]
+        if others:
+            found.update(zip(others, await self._store.transactions(others), strict=True))
+        stored = [found[key] for key in keys]
         return [None if each is None else read_stored_transaction(each) for each in stored]
 
     async def signatures_for_address(

@@ -26,6 +26,8 @@ from countermand.solana.port import ChainUnavailable
 
 BATCH_TRANSACTIONS_MAX = 256
 BATCHES_AHEAD_MAX = 16
+NEWEST_KEPT = 512
+"""So many transactions are answered from memory after their commit, when most of them are asked for."""
 
 
 class ExecutedTransaction(Struct, frozen=True):
@@ -91,6 +93,8 @@ class GroupCommit:
         self._writing = False
         self._work = asyncio.Event()
         self._failure: ChainUnavailable | None = None
+        self.newest: dict[bytes, StoredTransaction] = {}
+        """The newest transactions that are committed, by signature."""
         self.in_doubt: OpenBatch | None = None
         """The batch whose commit failed: it is written, or it is not."""
 
@@ -144,11 +148,12 @@ class GroupCommit:
             batch = self._batches[0]
             self._writing = True
             try:
-                await self._write(batch)
+                written = await self._write(batch)
             except ChainUnavailable as failure:
                 self.in_doubt = batch
                 self.abandon(failure)
                 raise
+            self._keep(written)
             self._writing = False
             self._batches.popleft()
             self._committed = batch.until
@@ -163,9 +168,10 @@ class GroupCommit:
     def _waiting(self) -> int:
         return sum(len(batch.landed) for batch in self._batches)
 
-    async def _write(self, batch: OpenBatch) -> None:
+    async def _write(self, batch: OpenBatch) -> Sequence[StoredTransaction]:
         clock = self._clock.to_store()
         changed = batch.accounts.items()
+        transactions = [landed.stored() for landed in batch.landed]
         await self._store.commit(
             LedgerBatch(
                 epoch=self._epoch.number,
@@ -174,10 +180,17 @@ class GroupCommit:
                 clock=clock,
                 written=[_stored(key, account) for key, account in changed if account is not None],
                 removed=[bytes(key) for key, account in changed if account is None],
-                transactions=[landed.stored() for landed in batch.landed],
+                transactions=transactions,
             )
         )
         self._clock.ceiling = clock.ceiling
+        return transactions
+
+    def _keep(self, written: Sequence[StoredTransaction]) -> None:
+        for transaction in written:
+            if len(self.newest) >= NEWEST_KEPT:
+                del self.newest[next(iter(self.newest))]
+            self.newest[transaction.signature] = transaction
 
     def _open_batch(self) -> OpenBatch:
         if self._failure is not None:
