@@ -119,12 +119,16 @@ class Balances(Struct):
         changed = had != has or (left is not None and left.changed)
         self.left[key] = Left(has, position, changed)
 
-    def note_remade_mints(self, transaction: WireTransaction, keys: Sequence[bytes]) -> None:
-        """Before its own balances are followed, which tell of the mints that it makes."""
+    def note_remade_mints(self, transaction: WireTransaction, keys: Sequence[bytes], meta: Meta) -> None:
+        """Before its own balances are followed, which tell of the mints that it makes. A program may make one, too."""
         known = {index for index, key in enumerate(keys) if key in self.decimals}
-        for call in transaction.message.instructions if known else ():
-            if keys[call.program_id_index] in _TOKEN_PROGRAMS and bytes(call.data[:1]) in _MAKES_MINTS:
-                self.remade |= {keys[index]: None for index in bytes(call.accounts) if index in known}
+        if not known:
+            return
+        calls = [(each.program_id_index, each.accounts, each.data) for each in transaction.message.instructions]
+        calls += [(each.program_index, each.accounts, each.data) for _, inner in meta.inner for each in inner]
+        for program, accounts, data in calls:
+            if keys[program] in _TOKEN_PROGRAMS and bytes(data[:1]) in _MAKES_MINTS:
+                self.remade |= {keys[index]: None for index in bytes(accounts) if index in known}
 
     def note_order_accounts(self, transaction: WireTransaction, keys: Sequence[bytes]) -> None:
         """`CreateAccountWithSeed` with a base that does not pay, and a seed like an order's."""

@@ -174,7 +174,7 @@ class Transactions:
             return
         try:
             if row["error"] is None:
-                self._balances.note_remade_mints(transaction, keys)
+                self._balances.note_remade_mints(transaction, keys, meta)
             self._balances.follow(name, row["position"], keys, meta)
             if row["error"] is None:
                 self._balances.note_order_accounts(transaction, keys)
