@@ -11,6 +11,7 @@ from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.test_venue_root import countermand, made_key, sets_prices
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue
+from tests.forked import COUNTERMAND, Forked
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,19 @@ def test_funds_are_never_looked_for_on_another_chain(over_a_node: Venue, directo
     refused = countermand("serve", "--no-sandbox", "--port", "0", "--database-url", dsn_of(directory), *seed)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "on another chain" in refused.stderr
+
+
+def test_a_venue_ends_when_its_node_begins_another_chain(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    options = ("--chain", "rpc", "--port", "0", "--data", str(tmp_path / "venue"))
+    with running_venue(tmp_path / "node") as node, log.open("w") as errors:
+        url = f"{node.url}/rpc"
+        with Forked(COUNTERMAND, "serve", *options, "--rpc-url", url, stderr=errors.fileno()) as venue:
+            assert venue.stdout is not None
+            assert "is ready" in venue.stdout.readline()
+            node.resets()
+            assert venue.wait(30) == 2
+    assert "serves another chain now" in log.read_text().splitlines()[-1]
 
 
 def test_a_node_that_does_not_answer_is_named_without_its_key(tmp_path: Path) -> None:

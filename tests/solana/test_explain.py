@@ -318,10 +318,19 @@ async def test_an_order_that_keeps_what_it_buys_has_a_second_account() -> None:
             own, output = group.terms.input_account, group.terms.output_account
             assert output is not None
             which = f"the accounts {own} and {output} of the vault {VAULT}"
-            back = f"In form it is a withdrawal of Trigger v2: {venue.wallet} gets back what is in {which}."
-            assert explain(venue.wire(await venue.custody.build_withdrawal(group)))[1] == back
+            got = f"{venue.wallet} gets back what is in {which}"
+            with_dust = got
+            if given == token_2022:  # Nothing in the transaction says which token it is.
+                to = associated_token_address(venue.wallet, given.mint, given.program)
+                usdc = f"{associated_token_address(venue.wallet, USDC)} (the payer's USDC account)"
+                got, with_dust = (
+                    f"what is in {which} goes to {all_of_it}, and the lamports go to {venue.wallet}"
+                    for all_of_it in (to, f"{to} and {usdc}")
+                )
+            form = "In form it is a withdrawal of Trigger v2"
+            assert explain(venue.wire(await venue.custody.build_withdrawal(group)))[1] == f"{form}: {got}."
             await venue.stranger_sends(replace(group, terms=replace(group.terms, input_account=output)), 7)
-            assert explain(venue.wire(await venue.custody.build_withdrawal(group)))[1] == back
+            assert explain(venue.wire(await venue.custody.build_withdrawal(group)))[1] == f"{form}: {with_dust}."
             fill, sweep = await venue.custody.build_fill(group), await venue.custody.build_sweep(group)
             assert isinstance(fill, UnsignedTransaction)
             assert sweep is not None
@@ -556,6 +565,57 @@ def test_an_account_that_changes_its_token_has_none() -> None:
     said = explain(unsigned([transfer, *claims]))[3]
     assert said.startswith("0. Token program: 5 base units of a token that the transaction does not name go from")
     assert "0.000005 USDC" in explain(unsigned([transfer, claims[0]]))[3]
+
+
+def test_what_does_not_belong_to_a_deposit_is_named() -> None:
+    opens = made(
+        system.create_account_with_seed,
+        from_pubkey=P,
+        to_pubkey=A,
+        base=C,
+        seed="1",
+        lamports=2_039_280,
+        space=165,
+        owner=TOKEN,
+    )
+    begins = spl.initialize_account3(models.InitializeAccount3Params(program_id=TOKEN, account=A, mint=U, owner=C))
+
+    def pays(to: Pubkey) -> Instruction:
+        return spl.transfer_checked(
+            models.TransferCheckedParams(
+                program_id=TOKEN, source=DEST, mint=U, dest=to, owner=P, amount=10**6, decimals=6
+            )
+        )
+
+    deposit = f"In form it is a deposit of Trigger v2: {P} funds the order in the account {A}"
+    lamports = made(system.transfer, from_pubkey=P, to_pubkey=A, lamports=1)
+    assert form([opens, begins, pays(A), lamports]) == f"{deposit}."
+    assert form([opens, begins, pays(B), pays(A)]) == f"{deposit}; instruction 2 does not belong to that."
+    given = spl.set_authority(
+        models.SetAuthorityParams(
+            program_id=TOKEN,
+            account=DEST,
+            authority=models.AuthorityType.ACCOUNT_OWNER,
+            current_authority=P,
+            new_authority=B,
+        )
+    )
+    away = made(system.transfer, from_pubkey=P, to_pubkey=B, lamports=1)
+    assert form([opens, begins, pays(A), given, away]) == f"{deposit}; instructions 3 and 4 do not belong to that."
+
+
+def test_a_withdrawal_that_goes_elsewhere_does_not_come_back() -> None:
+    close = spl.close_account(models.CloseAccountParams(program_id=TOKEN, account=A, dest=P, owner=C, signers=[D]))
+
+    def moves(to: Pubkey) -> str:
+        params = models.TransferParams(program_id=TOKEN, source=A, dest=to, owner=C, amount=5, signers=[D])
+        return form([spl.transfer(params), close])
+
+    withdrawal = "In form it is a withdrawal of Trigger v2: "
+    assert moves(DEST) == f"{withdrawal}{P} gets back what is in the account {A} of the vault {C}."
+    assert moves(E) == (
+        f"{withdrawal}what is in the account {A} of the vault {C} goes to {E}, and the lamports go to {P}."
+    )
 
 
 def test_two_accounts_are_taken_from_once_each_or_it_has_no_form() -> None:

@@ -1,5 +1,6 @@
 """What `countermand explain` says of swaps. The instructions are made of raw bytes."""
 
+import pytest
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
@@ -30,6 +31,13 @@ def test_an_exact_output_and_an_integrators_fee() -> None:
         f"Swap v1: {ALICE} swaps at most 10.1 USDC from {OWN} for exactly 20 JUP, to {OUTPUT} (the payer's JUP "
         f"account). The integrator takes 20 basis points, for {PARTNER}."
     )
+
+
+@pytest.mark.parametrize("slippage_bps", [10_000, 10_001, 65_535])
+def test_a_slippage_of_all_or_more_leaves_nothing(slippage_bps: int) -> None:
+    swap = Swap(amount=10_020_000, quoted=1, slippage_bps=slippage_bps)
+    (line,) = told(swap.instruction())
+    assert "for at least 0 JUP" in line
 
 
 def test_a_route_of_the_original_with_more_steps() -> None:

@@ -270,6 +270,26 @@ async def test_a_node_without_pushes_is_asked(caplog: pytest.LogCaptureFixture) 
             assert "secret" not in caplog.text
 
 
+async def test_that_a_node_does_not_push_is_said_once_until_it_does(caplog: pytest.LogCaptureFixture) -> None:
+    """One that is away is tried four times a second, for as long as it takes."""
+    pusher, refusal = Pusher(), {"error": {"code": -32601, "message": "Method not found"}}
+    async with serving(pusher) as url, scripted(Cluster().node(), ws_url=url) as chain:
+
+        async def begins(many: int) -> None:
+            for _ in range(many):
+                async with chain.landings([SYSTEM_PROGRAM]):
+                    pass
+
+        with caplog.at_level(logging.WARNING):
+            pusher.answer = lambda _: refusal
+            await begins(3)
+            pusher.answer = None
+            await begins(1)
+            pusher.answer = lambda _: refusal
+            await begins(2)
+    assert caplog.text.count("does not push what lands") == 2
+
+
 @pytest.mark.parametrize(
     ("url", "found"),
     [

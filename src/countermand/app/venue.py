@@ -3,8 +3,10 @@
 Prices come from an operator. There is no router yet, so no order is filled; cancels and withdrawals always work.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -45,7 +47,7 @@ from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Node
 from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.rpc import RpcChain
 from countermand.store.fences import Taken, take_all
-from countermand.store.venue_postgres import EMBEDDED
+from countermand.store.venue_postgres import EMBEDDED, VenueRefused
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
@@ -54,6 +56,8 @@ from countermand.values.transactions import AttemptKind
 NOTHING: Final[Mapping[Address, AccountInfo]] = {}
 _EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
+
+_CLUSTER_S: Final = 5
 
 
 class _Opened(Struct, frozen=True):
@@ -106,7 +110,8 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
     assert url is not None, "the settings were checked"
     chain = RpcChain(url, ws_url=opened.settings.rpc_ws_url)
     try:
-        await opened.stores.venue.serve_as_venue(await _cluster(chain, url), _is_filling)
+        cluster = await _cluster(chain, url)
+        await opened.stores.venue.serve_as_venue(cluster, _is_filling)
         taken = await take_all(opened.dsn, opened.stores.readers, SHARDS)
         infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
@@ -117,7 +122,8 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
                 ),
                 inspector_of(families, keepers=Keepers(CHAINS_KEEPERS), owns_chain=False),
             )
-            yield App(families, build_gateway(families, surroundings), _at_once, None)
+            watch = partial(_watch_the_cluster, chain, cluster)
+            yield App(families, build_gateway(families, surroundings), _at_once, None, background=(watch,))
     finally:
         await chain.close()
 
@@ -164,6 +170,21 @@ async def _cluster(chain: RpcChain, url: str) -> str:
     except ChainUnavailable as reason:
         # The whole address may hold a provider's key.
         raise StartRefused(f"the node of --rpc-url at {urlsplit(url).hostname} does not answer: {reason}") from None
+
+
+async def _watch_the_cluster(chain: RpcChain, cluster: str) -> None:
+    """A node that is reset serves another chain under its address, and no order of this database is there."""
+    while True:
+        await asyncio.sleep(_CLUSTER_S)
+        try:
+            found = await chain.genesis_hash()
+        except ChainUnavailable:
+            continue
+        if found != cluster:
+            raise VenueRefused(
+                f"the node of --rpc-url serves another chain now ({found}, not {cluster}), on which the orders in this "
+                "database have no funds; use another database, or the node that it began with"
+            )
 
 
 async def _infrastructure(

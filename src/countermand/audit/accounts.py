@@ -37,6 +37,7 @@ from countermand.solana.tokens import (
     token_account_bytes,
 )
 from countermand.store.snapshot import Snapshot
+from countermand.values.identity import Wallet
 
 _AT_A_TIME: Final = 500
 _AT_ONCE: Final = 20
@@ -228,24 +229,35 @@ class Accounts:
             self._differs(address, "it wraps SOL and is of another mint, or the reverse")
         elif token.native_reserve is not None and holding.lamports < token.amount + token.native_reserve:
             self._differs(address, f"it counts {token.amount} wrapped lamports, but holds {holding.lamports}")
-        self._compare_claim(address, token.owner)
+        vault = self._vault_that_made(address)
+        self._compare_claim(address, token.owner, vault)
         for other in () if _is_plain(data, token.native_reserve) else (data[76:108], data[133:165]):
             if any(other) and not await _is_named(snapshot, address, other):
                 self._differs(address, f"no transaction made {shown(other)} its delegate or closer")
         if not _is_possible(data):
             self._differs(address, "what is beyond its amount makes no sense")
-        if address in self._balances.order_accounts and not _is_plain(data, token.native_reserve):
+        if vault is not None and not _is_plain(data, token.native_reserve):
             self._differs(address, "an order's account has a delegate, a closer, or is frozen")
 
-    def _compare_claim(self, address: bytes, owner: str) -> None:
-        name, base = str(Pubkey(address)), self._balances.order_accounts.get(address)
-        if base is not None and str(Pubkey(base)) != owner:
-            self._differs(address, f"it was made for the vault {shown(base)}, but belongs to {owner}")
+    def _vault_that_made(self, address: bytes) -> str | None:
+        """For an order. Without the master seed, whatever looks like a vault counts as one."""
+        made = self._balances.order_accounts.get(address)
+        if made is None:
+            return None
+        base = str(Pubkey(made.base))
+        if self._keys is not None and self._keys.vault_of(Wallet(str(Pubkey(made.payer)))).address != base:
+            return None
+        return base
+
+    def _compare_claim(self, address: bytes, owner: str, vault: str | None) -> None:
+        name = str(Pubkey(address))
+        if vault is not None and vault != owner:
+            self._differs(address, f"it was made for the vault {vault}, but belongs to {owner}")
         if self._claims is None:
             return
         account = self._claims.get(name)
         if account is None:
-            if base is not None:
+            if vault is not None:
                 self._differs(address, f"no order claims it, though it was made for one, by the vault {owner}")
         elif self._keys is not None and self._keys.vault_of(account.wallet).address != owner:
             what = f"order {account.order_id} has its account here, but it belongs to another vault, {owner}"
@@ -328,12 +340,18 @@ class Accounts:
             # The owner of another mint may have frozen an account, and given up the right to it since.
             if mint.frozen is not None and not mint.freezer and name in self._tokens:
                 self._found.differs("chain_accounts", mint.frozen, f"it is frozen, but nothing can freeze {name}")
-            if len(mint.programs) > 1:
-                self._found.differs("chain_accounts", name, f"its accounts belong to {' and '.join(mint.programs)}")
-            decimals = self._balances.decimals.get(bytes(Pubkey.from_string(name)), mint.decimals)
-            if decimals != mint.decimals and not mint.extended:  # One that was closed may have come back.
-                self._found.differs("chain_accounts", name, f"it had {decimals} decimals, and now {mint.decimals}")
+            self._compare_kind(name, mint)
             self._compare_supply(name, mint)
+
+    def _compare_kind(self, name: str, mint: _Mint) -> None:
+        key = bytes(Pubkey.from_string(name))
+        if key in self._balances.remade and name not in self._tokens:
+            return
+        if len(mint.programs) > 1:
+            self._found.differs("chain_accounts", name, f"its accounts belong to {' and '.join(mint.programs)}")
+        decimals = self._balances.decimals.get(key, mint.decimals)
+        if decimals != mint.decimals:
+            self._found.differs("chain_accounts", name, f"it had {decimals} decimals, and now {mint.decimals}")
 
     def _compare_supply(self, name: str, mint: _Mint) -> None:
         """What is held was minted, but for what the pool was given on older chains. SOL is wrapped, not minted."""

@@ -5,6 +5,7 @@ lost; from one to the next, nothing may change. So the last that mentions an acc
 what the first one found must have been there from the beginning.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -15,13 +16,18 @@ from countermand.audit.findings import Audit
 from countermand.audit.reading import shown
 from countermand.solana.genesis import FAUCET_LAMPORTS
 from countermand.solana.ledger import Meta, TokenField
-from countermand.solana.tokens import SYSTEM_PROGRAM
+from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.solana.wire import WireTransaction
 
 _SYSVARS: Final = "Sysvar"
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
 _CREATE_WITH_SEED: Final = (3).to_bytes(4, "little")
+_TOKEN_PROGRAMS: Final = tuple(bytes(Pubkey.from_string(each)) for each in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM))
+_MAKES_MINTS: Final = (b"\0", b"\x14", b"\xff")
+"""InitializeMint, InitializeMint2, and a batch, which may hold one of them."""
 _SEED_CHARS: Final = 32
+_SEEDS: Final = re.compile(rb"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}|o[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{14}")
+"""Of an order's two accounts: the id of its deposit's request, a UUID of version 4."""
 _SEED_LENGTH: Final = _SEED_CHARS.to_bytes(8, "little")
 
 
@@ -44,6 +50,14 @@ class Left(NamedTuple):
     changed: bool
 
 
+class OrderAccount(NamedTuple):
+    """Made with a base that signs as a vault does, for who pays. Any wallet may have made it with another key of its
+    own: whether the base is the payer's vault, the master seed alone says."""
+
+    base: bytes
+    payer: bytes
+
+
 class Balances(Struct):
     """Accounts that are gone are forgotten, so that this is as large as the chain is now."""
 
@@ -54,8 +68,9 @@ class Balances(Struct):
     """What was there before the first transaction that mentions it."""
     decimals: dict[bytes, int] = field(default_factory=dict)
     """Of mints whose tokens were held."""
-    order_accounts: dict[bytes, bytes] = field(default_factory=dict)
-    """Those that only a vault can have made, which signs as the base of their addresses: with that base."""
+    remade: dict[bytes, None] = field(default_factory=dict)
+    """Of these mints, those that were made again: one that was closed may come back as another, of either program."""
+    order_accounts: dict[bytes, OrderAccount] = field(default_factory=dict)
 
     def follow(self, name: str, position: int, keys: Sequence[bytes], meta: Meta) -> None:
         before, after = self._heads(meta.pre_tokens), self._heads(meta.post_tokens)
@@ -104,17 +119,30 @@ class Balances(Struct):
         changed = had != has or (left is not None and left.changed)
         self.left[key] = Left(has, position, changed)
 
+    def note_remade_mints(self, transaction: WireTransaction, keys: Sequence[bytes], meta: Meta) -> None:
+        """Before its own balances are followed, which tell of the mints that it makes. A program may make one, too."""
+        known = {index for index, key in enumerate(keys) if key in self.decimals}
+        if not known:
+            return
+        calls = [(each.program_id_index, each.accounts, each.data) for each in transaction.message.instructions]
+        calls += [(each.program_index, each.accounts, each.data) for _, inner in meta.inner for each in inner]
+        for program, accounts, data in calls:
+            if keys[program] in _TOKEN_PROGRAMS and bytes(data[:1]) in _MAKES_MINTS:
+                self.remade |= {keys[index]: None for index in bytes(accounts) if index in known}
+
     def note_order_accounts(self, transaction: WireTransaction, keys: Sequence[bytes]) -> None:
-        """`CreateAccountWithSeed` with a base that does not pay, and a seed as long as an order's."""
+        """`CreateAccountWithSeed` with a base that does not pay, and a seed like an order's."""
         if _SEED_LENGTH not in transaction.raw:
             return
         for call in transaction.message.instructions:
             data, accounts = bytes(call.data), bytes(call.accounts)
             if keys[call.program_id_index] != bytes(_SYSTEM) or not data.startswith(_CREATE_WITH_SEED):
                 continue
-            base, length = data[4:36], data[36:44]
-            if length == _SEED_LENGTH and base != keys[0] and len(accounts) > 1 and keys[accounts[1]] in self.left:
-                self.order_accounts[keys[accounts[1]]] = base
+            base, length, seed = data[4:36], data[36:44], data[44 : 44 + _SEED_CHARS]
+            if length != _SEED_LENGTH or _SEEDS.fullmatch(seed) is None or base == keys[0]:
+                continue
+            if len(accounts) > 1 and keys[accounts[1]] in self.left:
+                self.order_accounts[keys[accounts[1]]] = OrderAccount(base, keys[0])
 
 
 def _holding(lamports: int, token: TokenField | None) -> Holding:

@@ -173,6 +173,8 @@ class Transactions:
             self._found.differs("chain_transactions", name, flaw)
             return
         try:
+            if row["error"] is None:
+                self._balances.note_remade_mints(transaction, keys, meta)
             self._balances.follow(name, row["position"], keys, meta)
             if row["error"] is None:
                 self._balances.note_order_accounts(transaction, keys)

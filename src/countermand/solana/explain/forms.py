@@ -19,7 +19,7 @@ from countermand.solana.tokens import (
     associated_token_address,
 )
 
-_TRANSFER, _CLOSE, _SYNC_NATIVE, _INITIALIZE_ACCOUNT_3 = 3, 9, 17, 18
+_TRANSFER, _CLOSE, _TRANSFER_CHECKED, _SYNC_NATIVE, _INITIALIZE_ACCOUNT_3 = 3, 9, 12, 17, 18
 _NO_INSTRUCTION: Final = 254
 """A fill that a sandbox wants to fail on chain carries it."""
 _SYSTEM_TRANSFER: Final = b"\2\0\0\0"
@@ -50,7 +50,7 @@ _ACTS_OF_V1: Final = (
 def form_of(payer: Address, calls: Sequence[Call], names: Names) -> str | None:
     """A sentence, or None. Who else made such a transaction, it cannot know."""
     acts = [call for call in calls if call.program != COMPUTE_BUDGET_PROGRAM]
-    return _form_v1(calls) or _form_v2(payer, acts, names)
+    return _form_v1(calls) or _deposit_v2(payer, calls, acts) or _form_v2(payer, acts, names)
 
 
 def _form_v1(calls: Sequence[Call]) -> str | None:
@@ -95,11 +95,30 @@ class _Moves(Struct, frozen=True):
     """Transfers and closes, in their order."""
 
 
+def _deposit_v2(payer: Address, calls: Sequence[Call], acts: Sequence[Call]) -> str | None:
+    funded = _deposited(acts)
+    if not funded:
+        return None
+    account, *kept = funded
+    second = f", and opens the account {kept[0]} for what it buys" if kept else ""
+    others = [str(i) for i, each in enumerate(calls) if not _funds(each, funded) and not _prepares(each)]
+    form = f"In form it is a deposit of Trigger v2: {payer} funds the order in the account {account}{second}"
+    return f"{form}{_beside(others)}."
+
+
+def _funds(call: Call, funded: Sequence[Address]) -> bool:
+    """What opens the order's accounts, and what goes into the first."""
+    at = call.accounts
+    if call.begins(SYSTEM_PROGRAM, _CREATE_WITH_SEED):
+        return len(at) > 1 and at[1] in funded
+    if _is_token(call, _INITIALIZE_ACCOUNT_3):
+        return len(at) > 0 and at[0] in funded
+    if _is_token(call, _TRANSFER) or call.begins(SYSTEM_PROGRAM, _SYSTEM_TRANSFER):
+        return len(at) > 1 and at[1] == funded[0]
+    return _is_token(call, _TRANSFER_CHECKED) and len(at) > 2 and at[2] == funded[0]
+
+
 def _form_v2(payer: Address, acts: Sequence[Call], names: Names) -> str | None:
-    if funded := _deposited(acts):
-        account, *kept = funded
-        second = f", and opens the account {kept[0]} for what it buys" if kept else ""
-        return f"In form it is a deposit of Trigger v2: {payer} funds the order in the account {account}{second}."
     moves = _moves(acts)
     if moves is None or not moves.of_tokens:
         return None
@@ -109,18 +128,29 @@ def _form_v2(payer: Address, acts: Sequence[Call], names: Names) -> str | None:
     # An order's account has an address of its own, and its vault never pays.
     if vault == payer or len(accounts) > _ACCOUNTS_MAX or any(map(names.is_associated, accounts)):
         return None
-    does = _does(payer, vault, accounts, own, moves)
-    return does and f"In form it is a {does}."
-
-
-def _does(payer: Address, vault: Address, accounts: list[Address], own: list[Call], moves: _Moves) -> str | None:
     which = f"the account{'s' * (len(accounts) > 1)} {listed(accounts)} of the vault {vault}"
     if not _once(own):
         return None
     if any(len(each.accounts) > 3 for each in own):  # The tracker signs beside the vault.
         is_all = len(own) == len(moves.of_tokens) and not moves.lamports
-        back = is_all and all(each.accounts[1] == payer for each in moves.closes)
-        return f"withdrawal of Trigger v2: {payer} gets back what is in {which}" if back else None
+        does = _withdraws(payer, which, moves, names) if is_all else None
+    else:
+        does = _does(vault, which, accounts, own, moves)
+    return does and f"In form it is a {does}."
+
+
+def _withdraws(payer: Address, which: str, moves: _Moves, names: Names) -> str | None:
+    """Without its token in the transaction, nothing says whose account it is that gets the tokens."""
+    if any(each.accounts[1] != payer for each in moves.closes):
+        return None
+    receivers = dict.fromkeys(each.accounts[1] for each in moves.transfers)
+    if all(map(names.is_payers, receivers)):
+        return f"withdrawal of Trigger v2: {payer} gets back what is in {which}"
+    goes = f"what is in {which} goes to {names.accounts(receivers)}"
+    return f"withdrawal of Trigger v2: {goes}, and the lamports go to {payer}"
+
+
+def _does(vault: Address, which: str, accounts: list[Address], own: list[Call], moves: _Moves) -> str | None:
     transfers = [each for each in own if each in moves.transfers]
     # A fill is paid for once, in tokens or in lamports; a sweep is not paid for.
     paid = len(moves.transfers) - len(transfers) + len(moves.lamports)

@@ -54,6 +54,7 @@ class Names:
         self._mints: dict[Address, Address | None] = {}
         self._decimals: dict[Address, int | None] = {}
         self._labels: dict[Address, str] = {}
+        self._payers: dict[Address, None] = {}
         for call in calls:
             self._learn(call)
         self._decimals |= KNOWN_DECIMALS
@@ -61,6 +62,10 @@ class Names:
 
     def is_associated(self, account: Address) -> bool:
         return account in self._labels
+
+    def is_payers(self, account: Address) -> bool:
+        """An associated account of the payer, as far as it is known."""
+        return account in self._payers
 
     def account(self, address: Address) -> str:
         """The address, and whose token account it is where that follows from the transaction."""
@@ -129,6 +134,8 @@ class Names:
                 whose = "the payer's" if owner == keys[0] else "the"
                 of = "" if owner == keys[0] else f" of {owner}"
                 self._labels[account] = f"{whose} {token_account(mint)}{of}"
+                if owner == keys[0]:
+                    self._payers[account] = None
                 self._mints[account] = mint
 
 

@@ -35,7 +35,7 @@ def swaps(call: Call, names: Names) -> str:
 
 def _shared_accounts_route(call: Call, names: Names) -> str:
     amount, quoted, slippage_bps, fee_bps = _terms(call)
-    least = quoted - quoted * slippage_bps // _BPS_ONE
+    least = max(quoted - quoted * slippage_bps // _BPS_ONE, 0)
     gives, gets = names.amount(amount, call.account(7)), names.amount(least, call.account(8))
     return f"{_who(call)} swaps {gives} from {_ends(call, names, f'at least {gets}')}{_fee(fee_bps, call)}"
 

@@ -119,6 +119,7 @@ class RpcChain:
         """The newest slot that was told as final: of a height, or of a status."""
         self._blockhash_slot = 0
         self._takes_batches = True
+        self._pushes = True
         self._height: _Together[int] | None = None
         self._statuses: _Together[dict[Signature, SignatureStatus | None]] | None = None
 
@@ -267,7 +268,8 @@ class RpcChain:
         """
         check_touching(touching)
         addresses = list(dict.fromkeys(str(Pubkey.from_string(address)) for address in touching))
-        async with bell(self._node, self._ws_url, addresses) as rung:
+        async with bell(self._node, self._ws_url, addresses, self._does_not_push) as rung:
+            self._pushes = rung is not None
             told = await self._final_slot()
             newest = await self._histories(dict.fromkeys(addresses), limit=1)
             # What is final since is still to be told, so it is no end of what is.
@@ -277,6 +279,12 @@ class RpcChain:
             }
             async with aclosing(self._follow(cursors, told, rung)) as feed:
                 yield feed
+
+    def _does_not_push(self, reason: str) -> None:
+        """Said once: a node that is away is tried again and again."""
+        if self._pushes:
+            _log.warning("%s does not push what lands, so it is asked: %s", self._node.name, reason)
+        self._pushes = False
 
     async def _follow(
         self, cursors: dict[Address, Signature | None], told: int, rung: Bell | None

@@ -6,8 +6,7 @@ what a slow peer has not read.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -21,8 +20,6 @@ from countermand.solana.rpc.shapes import Context
 
 OPEN_TIMEOUT_MS: Final = 5_000
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
-
-_log = logging.getLogger(__name__)
 
 
 class _At(msgspec.Struct, frozen=True):
@@ -74,9 +71,11 @@ class Bell:
 
 
 @asynccontextmanager
-async def bell(node: NodeClient, url: str, addresses: Sequence[Address]) -> AsyncIterator[Bell | None]:
-    """None if the node does not push: no socket there, or no such subscription."""
-    opened = await _opened(node, url, addresses)
+async def bell(
+    node: NodeClient, url: str, addresses: Sequence[Address], on_refused: Callable[[str], None]
+) -> AsyncIterator[Bell | None]:
+    """None if the node does not push: no socket there, or no such subscription. `on_refused` is told why."""
+    opened = await _opened(node, url, addresses, on_refused)
     if opened is None:
         yield None
         return
@@ -108,14 +107,14 @@ class _Refused(Exception):
 
 
 async def _opened(
-    node: NodeClient, url: str, addresses: Sequence[Address]
+    node: NodeClient, url: str, addresses: Sequence[Address], on_refused: Callable[[str], None]
 ) -> tuple[aiohttp.ClientWebSocketResponse, Bell] | None:
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_MS / 1000):
             socket = await node.open_socket(url, bytes_max=MESSAGE_BYTES_MAX)
             return socket, await _subscribed(socket, addresses)
     except (TimeoutError, aiohttp.ClientError, OSError, TypeError, ValueError, RecursionError, _Refused) as problem:
-        _log.warning("%s does not push what lands, so it is asked: %s", node.name, _reason(problem))
+        on_refused(_reason(problem))
         return None
 
 
