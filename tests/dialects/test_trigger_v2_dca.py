@@ -21,7 +21,7 @@ from countermand.orders.dca.service import DcaView
 from countermand.orders.vaults.service import OrderView
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.quantities import BaseUnits, TotalUnits, UsdPrice
 from countermand.values.structs import replace
 from tests.dialects.fakes import SOL, USDC
 
@@ -55,7 +55,7 @@ def view(state: State = State.ACTIVE, band: PriceBand | None = None, **progress:
         next_fill_at=at("2026-06-26T19:44:57.469Z"),
         posted=BaseUnits(10_000_000),
         rounds_filled=1,
-        received=BaseUnits(137_589_159),
+        received=TotalUnits(137_589_159),
         last_fill_at=filled_at,
     )
     order = DcaOrder(

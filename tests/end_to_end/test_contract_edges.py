@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import with_funds
-from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.trader import Trader, single, trailing
 from tests.end_to_end.venue import JUP, LAUNCH, SOL, USDC, Answer, Funds, Token, Venue, running_venue
 
 OUTCOME_UNKNOWN = (503, "The outcome of this request is unknown. Please repeat the same request.")
@@ -147,6 +147,18 @@ def test_a_price_at_the_end_of_the_range(venue: Venue, alice: Trader, price: str
     given = alice.sees(placed)["outputAmount"]
     # 10¹² dollars a SOL, less a tenth of a percent; for a picodollar there is nothing to give, and nothing is taken.
     assert given == ("999000000000000000" if order.above else None)
+
+
+def test_a_trigger_that_trails_beyond_the_end_of_the_range_stands_at_it(venue: Venue, alice: Trader) -> None:
+    token = added(venue, "DEAR", 6, "600000000000")
+    order = alice.places(trailing(sell=100 * USDC, buy=token, condition="above", bps=5_000))
+    assert alice.sees(order)["triggerPriceUsd"] == 900_000_000_000
+    alice.amends(order, trailingBps=9_000).ok()
+    assert alice.sees(order)["triggerPriceUsd"] == 10**12
+    placed = alice.places(trailing(sell=100 * USDC, buy=token, condition="above", bps=9_000))
+    assert alice.sees(placed)["triggerPriceUsd"] == 10**12
+    venue.price(token, "500000000000")
+    assert alice.sees(order)["triggerPriceUsd"] == 950_000_000_000
 
 
 # --- a start that cannot be

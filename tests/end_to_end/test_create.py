@@ -344,6 +344,16 @@ def test_there_is_no_deposit_without_a_vault(venue: Venue) -> None:
     assert again.body["details"] == registered == stranger.get("/vault").ok()
 
 
+def test_of_those_that_register_a_vault_at_once_one_is_the_first(venue: Venue) -> None:
+    stranger = Trader(venue)
+    stranger.signs_in()
+    with ThreadPoolExecutor(8) as crowd:
+        answers = list(crowd.map(lambda _: stranger.get("/vault/register"), range(8)))
+    assert sorted(answer.status for answer in answers) == [200, *[409] * 7]
+    vault = stranger.get("/vault").ok()
+    assert [answer.body.get("details", answer.body) for answer in answers] == [vault] * 8
+
+
 def test_the_deposit_is_a_legacy_transaction_of_two_signers(alice: Trader) -> None:
     craft = alice.crafts(SELL)
     raw = base64.b64decode(craft["transaction"])

@@ -170,6 +170,7 @@ def test_a_cancel_midway_returns_the_rest(frozen: Venue, alice: Trader, plans: D
     assert (cancelling["id"], cancelling["roundsRemaining"], cancelling["refundAmount"]) == (order, 2, "66666667")
     row = plans.sees(order)
     assert (row["state"], row["displayState"], row["nextFillAt"]) == ("withdrawing", "pending_withdraw", None)
+    assert frozen.ask("GET", f"/sandbox/orders/{order}").ok()["nextFillAt"] is None
     frozen.advances(9 * HOUR_S)
     frozen.settles()
     assert plans.sees(order)["roundsFilled"] == 1, "no round begins any more"

@@ -112,7 +112,9 @@ def test_a_cancel_before_the_parent_returns_the_deposit_and_both_rents(venue: Ve
     assert lamports - alice.holds(SOL) < FEE_MAX
     assert not venue.exists(alice.accounts[order])
     assert not venue.exists(alice.outputs[order])
-    assert contexts(alice.sees(order)) == [("withdrawal", None), ("cancelled", None), ("deposit", None)]
+    row = alice.sees(order)
+    assert contexts(row) == [("withdrawal", None), ("cancelled", None), ("deposit", None)]
+    assert row["remainingInputAmount"] == "120000000", "it is not zeroed"
     assert venue.audit()["ok"]
 
 
@@ -136,6 +138,7 @@ def test_a_cancel_after_a_part_of_the_parent_returns_both_in_one_transaction(ven
     bought, dollars, lamports = venue.units_in(alice.outputs[order]), alice.holds(USDC), alice.holds(SOL)
     alice.confirms(order, alice.cancels(order)).ok()
     assert alice.holds(USDC) - dollars == 70_000_000
+    assert alice.sees(order)["remainingInputAmount"] == "70000000", "it is not zeroed"
     assert 0 <= lamports + bought + 2 * RENT - alice.holds(SOL) < FEE_MAX
     row = alice.sees(order)
     assert [event["type"] for event in row["events"]] == ["withdrawal", "withdrawal", "cancelled", "fill", "deposit"]
@@ -251,7 +254,10 @@ def test_a_rest_that_became_worthless_goes_back_and_the_children_open(venue: Ven
     assert [event["type"] for event in row["events"]] == ["withdrawal", "fill", "deposit"]
     assert row["events"][0]["amount"] == "100000"
     assert not venue.exists(alice.accounts[order])
-    alice.confirms(order, alice.cancels(order)).ok()
+    cancelling = alice.cancels(order)
+    assert alice.sees(order)["remainingInputAmount"] == "0"
+    alice.confirms(order, cancelling).ok()
+    assert alice.sees(order)["remainingInputAmount"] == "0", "the cancel took none of the deposit"
     assert venue.audit()["ok"]
 
 

@@ -5,6 +5,7 @@ import re
 import resource
 import signal
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -60,9 +61,11 @@ class Child:
 
 
 @contextmanager
-def a_child(*, port: int = 0, body_seconds: float = 10, stop_seconds: float = 7, **limits: float) -> Iterator[Child]:
+def a_child(
+    *, port: int = 0, body_seconds: float = 10, stop_seconds: float = 7, stderr: int = 2, **limits: float
+) -> Iterator[Child]:
     arguments = [str(port), str(body_seconds), str(stop_seconds), json.dumps(limits)]
-    with Forked(RUNS, *arguments) as process:
+    with Forked(RUNS, *arguments, stderr=stderr) as process:
         try:
             assert process.stdout is not None
             ports = json.loads(process.stdout.readline())
@@ -211,6 +214,19 @@ def test_1500_silent_connections_disturb_nobody() -> None:
         half = open_ones.enter_context(child.connect())
         half.sendall(b"GET / HT")
         assert child.stop() < 3
+
+
+def test_a_peer_that_left_before_it_was_accepted_is_not_served(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as stderr, a_child(stderr=stderr.fileno()) as child:
+        child.process.send_signal(signal.SIGSTOP)
+        with child.connect() as connection:
+            connection.sendall(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # The end is a reset.
+        child.process.send_signal(signal.SIGCONT)
+        assert child.get("/x")["committed"] == 0
+        child.stop()
+    assert log.read_text() == ""
 
 
 def test_a_stop_answers_what_is_in_flight_and_refuses_what_comes() -> None:

@@ -59,7 +59,11 @@ class HttpConnection(HttpToolsProtocol):
         self.flow = _Flow(transport, self)
         self._wire = _Wire(self)
         self._peer = self.client[0] if self.client else ""
-        if self._traffic.admits(self._peer):
+        admitted = self._traffic.admits(self._peer)
+        if self.client is None:  # It left before it was accepted: what it sent is not served.
+            self._ended = True
+            self.abort()
+        elif admitted:
             self._traffic.awaits_head(self)
         else:
             self._say(shaped("/", 503, "Too many connections of this peer; close some before opening more"))

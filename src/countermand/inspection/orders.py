@@ -25,6 +25,7 @@ from countermand.orders.chain.inspection import ChainInspection
 from countermand.orders.chain.model.order import ChainFamily
 from countermand.orders.chain.model.order import ChainOrderState as ChainState
 from countermand.orders.dca.inspection import DcaInspection
+from countermand.orders.dca.model.lifecycle import next_fill_at
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.model.order import State as DcaOrderState
 from countermand.orders.trigger.inspection import TriggerInspection
@@ -285,7 +286,7 @@ def _dca_order(order: DcaOrder) -> Shown:
         "rounds": plan.rounds,
         "roundsFilled": progress.rounds_filled,
         "intervalSeconds": plan.interval_s,
-        "nextFillAt": progress.next_fill_at,
+        "nextFillAt": next_fill_at(order),
         "failedFills": progress.failures,
         "retryAt": progress.retry_at,
         "createdAt": order.created_at,

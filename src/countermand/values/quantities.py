@@ -39,6 +39,24 @@ class BaseUnits(Struct, frozen=True, order=True):
 NOTHING: Final = BaseUnits(0)
 
 
+class TotalUnits(Struct, frozen=True, order=True):
+    """All of a token that ever came somewhere: what was spent comes back, so it may be more than 64 bits hold."""
+
+    units: int
+
+    def __post_init__(self) -> None:
+        assert self.units >= 0, f"{self.units} base units cannot have come"
+
+    def __add__(self, other: BaseUnits) -> "TotalUnits":
+        return TotalUnits(self.units + other.units)
+
+    def __bool__(self) -> bool:
+        return self.units != 0
+
+
+NONE_CAME: Final = TotalUnits(0)
+
+
 class UsdPrice(Struct, frozen=True, order=True):
     """US dollars for one whole token, in 10⁻¹² dollars."""
 

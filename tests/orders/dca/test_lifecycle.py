@@ -4,6 +4,8 @@ from typing import get_args
 
 import pytest
 
+from countermand.kernel.journal import encode
+from countermand.orders.dca.bodies import decode_order
 from countermand.orders.dca.model import events
 from countermand.orders.dca.model.events import Event
 from countermand.orders.dca.model.lifecycle import (
@@ -18,7 +20,7 @@ from countermand.orders.dca.model.order import DcaOrder, Plan, State
 from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
 from countermand.values.holding import Overdrawn
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.quantities import NOTHING, U64_MAX, BaseUnits, TotalUnits
 from countermand.values.transactions import AttemptKind
 from tests.orders.dca.samples import (
     DEPOSITED,
@@ -114,11 +116,19 @@ def test_the_first_round_is_due_at_once_or_at_its_begin() -> None:
     assert place(order().id, later, LATER).progress.next_fill_at == PLACED_AT + 99
 
 
+def test_what_all_rounds_gave_may_be_more_than_any_account_can_hold() -> None:
+    """The user spends what a round gave before the next one comes."""
+    before = order(State.EXECUTING, received=TotalUnits(U64_MAX - 1))
+    after = evolve(before, EVENTS[events.FillLanded], LATER)
+    assert after.progress.received == TotalUnits(U64_MAX + 4)
+    assert decode_order(encode(after)) == after
+
+
 def test_a_round_that_landed_is_counted_and_the_next_is_due_an_interval_later() -> None:
     after = evolve(order(State.EXECUTING, failures=3, retry_at=None), EVENTS[events.FillLanded], LATER)
     progress = after.progress
     assert (progress.rounds_filled, after.rounds_remaining, after.round_number) == (1, 2, 2)
-    assert (progress.received, progress.posted, after.remaining) == (BaseUnits(5), BaseUnits(333), BaseUnits(667))
+    assert (progress.received, progress.posted, after.remaining) == (TotalUnits(5), BaseUnits(333), BaseUnits(667))
     assert (progress.next_fill_at, progress.last_fill_at) == (LATER + HOUR_MS, LATER)
     assert (progress.attempt, progress.began_at, progress.failures, progress.sweep_due) == (None, None, 0, False)
 

@@ -5,6 +5,8 @@ from typing import get_args
 import pytest
 
 from countermand.dialects.trigger_v2.states import DISPLAY, RAW, DisplayState, RawState, display_state
+from countermand.kernel.journal import encode
+from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import Event
@@ -20,7 +22,7 @@ from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
 from countermand.values.holding import Holding, Overdrawn
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.quantities import NOTHING, U64_MAX, BaseUnits, TotalUnits
 from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind, digest_of
 from countermand.values.withdrawal import FORMER_CRAFTS_MAX
@@ -116,7 +118,15 @@ def test_every_pair_of_state_and_event(state: State, event: Event) -> None:
 def test_a_fill_takes_from_what_remains_and_adds_to_what_was_received() -> None:
     after = evolve(order(State.EXECUTING), EVENTS[events.FillLanded], LATER)
     progress = after.progress
-    assert (after.remaining, progress.received, progress.attempt) == (NOTHING, BaseUnits(5), None)
+    assert (after.remaining, progress.received, progress.attempt) == (NOTHING, TotalUnits(5), None)
+
+
+def test_what_all_fills_gave_may_be_more_than_any_account_can_hold() -> None:
+    """The user spends what a part gave before the next part comes."""
+    before = order(State.EXECUTING, received=TotalUnits(U64_MAX - 1))
+    after = evolve(before, EVENTS[events.FillLanded], LATER)
+    assert after.progress.received == TotalUnits(U64_MAX + 4)
+    assert decode_group(encode(after)) == after
 
 
 def test_a_fill_that_leaves_something_leaves_the_order_to_the_next_turn() -> None:

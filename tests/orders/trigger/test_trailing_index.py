@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.trailing import Move, Trail, TrailingIndex, Watermarks, trigger_price
 from countermand.values.identity import OrderId
-from countermand.values.quantities import Bps, UsdPrice
+from countermand.values.quantities import USD_PRICE_MAX, Bps, UsdPrice
 
 ids = st.sampled_from([OrderId(name) for name in "abcdefgh"])
 prices = st.integers(1, 40).map(lambda dollars: UsdPrice(dollars * 10**12))
@@ -85,6 +85,8 @@ def test_only_moves_that_still_say_something_are_kept() -> None:
         (Direction.ABOVE, 75_028, 1_000, 82_531),
         (Direction.BELOW, 75_028, 1_000, 67_525),
         (Direction.BELOW, 1, 9_000, 1),
+        (Direction.ABOVE, USD_PRICE_MAX // 2, 9_000, 95 * USD_PRICE_MAX // 100),
+        (Direction.ABOVE, 6 * USD_PRICE_MAX // 10, 9_000, USD_PRICE_MAX),
     ],
 )
 def test_a_trigger_is_rounded_away_from_the_market(

@@ -20,8 +20,8 @@ from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY
 from countermand.dialects.trigger_v2.vault_translate import history_query, json_number
 from countermand.dialects.trigger_v2.wire import CraftRequest
-from countermand.orders.dca.model.lifecycle import ACTIVE
-from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, State
+from countermand.orders.dca.model.lifecycle import next_fill_at
+from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand
 from countermand.orders.dca.ports import Sort
 from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView, OrderRequest
@@ -147,7 +147,7 @@ def from_view(view: DcaView, vault: Address) -> DcaItem:
     terms, progress, plan = order.terms, order.progress, order.terms.plan
     band, state = plan.band, DCA[order.state]
     used, deposited = progress.posted, terms.deposited
-    has_rounds = order.state in ACTIVE and order.state is not State.WITHDRAWING
+    due = next_fill_at(order)
     return DcaItem(
         id=order.id,
         request_id=terms.deposit_request_id,
@@ -168,7 +168,7 @@ def from_view(view: DcaView, vault: Address) -> DcaItem:
         number_of_rounds=plan.rounds,
         interval_seconds=plan.interval_s,
         begin_fill_at=iso(order.created_at if plan.begin_at is None else plan.begin_at),
-        next_fill_at=iso(progress.next_fill_at) if has_rounds else None,
+        next_fill_at=None if due is None else iso(due),
         last_fill_at=None if progress.last_fill_at is None else iso(progress.last_fill_at),
         rounds_filled=progress.rounds_filled,
         fill_percent=json_number(used.units * 10**_FRACTION_SCALE // deposited.units, _FRACTION_SCALE),

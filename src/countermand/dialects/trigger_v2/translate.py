@@ -291,7 +291,7 @@ def from_view(view: TriggerView, vault: Address) -> HistoryItem:
         privy_wallet_pubkey=vault,
         input_mint=terms.input_mint,
         initial_input_amount=str(terms.deposited.units),
-        remaining_input_amount=str(_unsold(group).units),
+        remaining_input_amount=str(_unsold(view).units),
         output_mint=terms.output_mint,
         trigger_mint=terms.trigger_mint,
         trigger_condition=None if trigger is None else trigger.condition.direction.value,
@@ -325,11 +325,20 @@ def _filled(group: OrderGroup) -> int:
     return 0 if holding is None else holding.posted.units * 10**_FRACTION_SCALE // holding.reserved.units
 
 
-def _unsold(group: OrderGroup) -> BaseUnits:
+def _unsold(view: TriggerView) -> BaseUnits:
     """What a cancel takes is not deducted, here or at the original; a rest that a last fill gave back is."""
-    if group.state is State.FILLED or (group.parent_is_done and group.state is not State.CANCELLED):
+    group = view.order
+    if group.state is State.FILLED or (group.parent_is_done and not _cancel_took_deposit(view)):
         return NOTHING
     return group.terms.deposited - group.progress.posted
+
+
+def _cancel_took_deposit(view: TriggerView) -> bool:
+    group = view.order
+    landed = None if group.progress.withdrawal is None else group.progress.withdrawal.signature
+    return landed is not None and any(
+        entry.signature == landed and entry.mint == group.terms.input_mint for entry in view.history
+    )
 
 
 def _price_of(leg: Leg | None) -> Raw | None:

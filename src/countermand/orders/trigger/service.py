@@ -65,6 +65,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, Refused, HistoryE
         self._transactions = transactions
         self._vaults = GroupedReads(vaults.find)
         self._registered = GroupedWrites(vaults.add)
+        self._registering: set[Wallet] = set()
 
     # --- vaults
 
@@ -72,11 +73,17 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, Refused, HistoryE
         return await self._vaults.ask(wallet)
 
     async def register_vault(self, wallet: Wallet) -> bool:
-        """False: it was registered before."""
-        if await self.vault_registered_at(wallet) is not None:
-            return False
-        await self._registered.add([vault_row(wallet, await self._shard.now())])
-        return True
+        """False: it was registered before, or by a request that came before and is under way."""
+        first = wallet not in self._registering
+        self._registering.add(wallet)
+        try:
+            if await self.vault_registered_at(wallet) is not None:
+                return False
+            await self._registered.add([vault_row(wallet, await self._shard.now())])
+            return first
+        finally:
+            if first:
+                self._registering.discard(wallet)
 
     # --- orders
 

@@ -190,6 +190,12 @@ def next_due(order: DcaOrder) -> Instant | None:
     return retry_at
 
 
+def next_fill_at(order: DcaOrder) -> Instant | None:
+    """When the next round is due first. None: no round will begin any more."""
+    has_rounds = order.state in ACTIVE and order.state is not State.WITHDRAWING
+    return order.progress.next_fill_at if has_rounds else None
+
+
 def is_dormant(order: DcaOrder) -> bool:
     """Nothing is to come of it: it need not be in memory. The active ones of a wallet are counted there."""
     return order.state not in ACTIVE and order.progress.attempt is None and not order.progress.sweep_due

@@ -7,7 +7,7 @@ from countermand.orders.vaults.model.order import Phase, StateOfPhase
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.quantities import NONE_CAME, NOTHING, BaseUnits, TotalUnits, UsdPrice
 from countermand.values.structs import Struct, force_setattr
 from countermand.values.transactions import Attempt
 from countermand.values.withdrawal import Withdrawal
@@ -101,7 +101,7 @@ class Progress(Struct, frozen=True):
     voided: BaseUnits = NOTHING
     """Of the deposit: what went back to the user."""
     rounds_filled: int = 0
-    received: BaseUnits = NOTHING
+    received: TotalUnits = NONE_CAME
     last_fill_at: Instant | None = None
     began_at: Instant | None = None
     """When its present round was tried first. None: it was not tried yet."""

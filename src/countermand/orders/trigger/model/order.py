@@ -12,7 +12,7 @@ from countermand.orders.vaults.model.order import Phase, StateOfPhase
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
+from countermand.values.quantities import NONE_CAME, NOTHING, BaseUnits, Bps, TotalUnits, UsdPrice
 from countermand.values.structs import Struct, force_setattr, replace
 from countermand.values.transactions import Attempt
 from countermand.values.withdrawal import Withdrawal
@@ -161,7 +161,7 @@ class Progress(Struct, frozen=True):
     """Of the deposit: what went back to the user."""
     triggered_leg: int | None = None
     triggered_at: Instant | None = None
-    received: BaseUnits = NOTHING
+    received: TotalUnits = NONE_CAME
     """By the user."""
     proceeds: Holding | None = None
     """What an OTOCO's parent gave, and where it went. None: it gave nothing yet."""

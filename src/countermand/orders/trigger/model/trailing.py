@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from countermand.orders.trigger.model.condition import Direction
 from countermand.values.identity import OrderId
-from countermand.values.quantities import BPS_ONE, Bps, UsdPrice
+from countermand.values.quantities import BPS_ONE, USD_PRICE_MAX, Bps, UsdPrice
 from countermand.values.structs import Struct
 
 BPS_MIN: Final = 50
@@ -42,10 +42,10 @@ class Move(Struct, frozen=True):
 
 
 def trigger_price(direction: Direction, watermark: UsdPrice, distance: Bps) -> UsdPrice:
-    """watermark × (1 ∓ bps/10⁴), the user's way: rounded away from the market. Never 0."""
+    """watermark × (1 ∓ bps/10⁴), the user's way: rounded away from the market. Never 0, nor above the highest price."""
     if direction is Direction.BELOW:
         return UsdPrice(max(1, watermark.picodollars * (BPS_ONE - distance.bps) // BPS_ONE))
-    return UsdPrice(-(-watermark.picodollars * (BPS_ONE + distance.bps) // BPS_ONE))
+    return UsdPrice(min(USD_PRICE_MAX, -(-watermark.picodollars * (BPS_ONE + distance.bps) // BPS_ONE)))
 
 
 def is_beyond(direction: Direction, price: UsdPrice, watermark: UsdPrice) -> bool:
