@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from countermand.json_numbers import converted, whole_number, with_whole_numbers, with_whole_texts
+from countermand.json_numbers import converted, usd_of, whole_number, with_whole_numbers, with_whole_texts
+from countermand.values.quantities import Inexact
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,22 @@ def test_a_query_gets_its_whole_number_and_its_texts_are_left_alone(written: str
 def test_a_query_gets_no_part_of_a_number() -> None:
     with pytest.raises(msgspec.ValidationError):
         converted({"limit": "2.5"}, Page)
+
+
+@pytest.mark.parametrize(
+    ("written", "picodollars"),
+    [
+        ("150", 150 * 10**12),
+        (json.dumps(150 * 1.1), 165 * 10**12),
+        (json.dumps(0.1 + 0.2), 3 * 10**11),
+        (json.dumps(0.0000123456789 * 0.95), 11_728_395),
+        ('"165"', 165 * 10**12),
+        ('"165.00000000000003"', Inexact.TOO_PRECISE),
+        ("1e-13", Inexact.TOO_PRECISE),
+        ("1000000000000.0000000000004", 10**24),
+        ("1000000000000.0000000000006", Inexact.TOO_BIG),
+    ],
+)
+def test_a_price_that_a_program_computed_is_the_nearest(written: str, picodollars: int | Inexact) -> None:
+    """A text says what is meant."""
+    assert usd_of(msgspec.Raw(written.encode())) == (written.strip('"'), picodollars)

@@ -12,7 +12,7 @@ from typing import Final, TypeVar, get_args
 
 import msgspec
 
-from countermand.values.quantities import exact
+from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, exact, nearest
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -34,6 +34,17 @@ def whole_number(text: str) -> str | None:
     if not isinstance(number, int):
         return None
     return f"-{number}" if number and unsigned != text else str(number)
+
+
+def usd_of(raw: msgspec.Raw) -> tuple[str, int | Inexact]:
+    """What a price in US dollars says, and that in 10⁻¹² dollars, from 0 to `USD_PRICE_MAX`.
+
+    A text is exact. A JSON number is what a program computed, and the nearest is meant.
+    """
+    text, read = bytes(raw).decode("utf-8", "replace").strip(), nearest
+    if text[:1] == '"':
+        text, read = msgspec.json.decode(raw, type=str), exact
+    return text, read(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
 
 
 def converted(params: Mapping[str, object], shape: type[T]) -> T:

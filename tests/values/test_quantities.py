@@ -1,11 +1,11 @@
 import json
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.values.quantities import U64_MAX, BaseUnits, Inexact, decimal_text, exact
+from countermand.values.quantities import U64_MAX, BaseUnits, Inexact, decimal_text, exact, nearest
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,26 @@ def test_reading_undoes_writing(number: int, scale: int) -> None:
 def test_any_number_that_json_writes_is_read_or_refused_but_never_raises(number: float) -> None:
     result = exact(json.dumps(number), scale=12, bound=10**24)
     assert isinstance(result, Inexact) or Decimal(result).scaleb(-12) == Decimal(repr(number))
+
+
+@given(st.floats(min_value=1e-15, max_value=1e12))
+def test_a_floating_number_is_the_nearest_of_which_it_can_be_told(number: float) -> None:
+    nearest_one = int(Decimal(repr(number)).scaleb(12).to_integral_value(ROUND_HALF_EVEN))
+    found = nearest(json.dumps(number), scale=12, bound=10**24)
+    assert found == (nearest_one or Inexact.TOO_PRECISE)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0.5", Inexact.TOO_PRECISE), ("1.5", 2), ("2.5", 2), ("2.51", 3), ("0", 0), ("-0.1", Inexact.NEGATIVE)],
+)
+def test_of_two_that_are_as_near_it_is_the_even_one(text: str, number: int | Inexact) -> None:
+    assert nearest(text, scale=0, bound=10) == number
+
+
+@pytest.mark.parametrize("text", ["1e-9999", "1e9999", "NaN", "9" * 1_000_000])
+def test_what_is_far_off_is_refused_for_the_same_reason(text: str) -> None:
+    assert nearest(text, scale=12, bound=10**24) is exact(text, scale=12, bound=10**24)
 
 
 def test_an_amount_never_leaves_64_bits() -> None:

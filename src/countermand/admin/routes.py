@@ -11,10 +11,11 @@ from countermand.admin.envelope import RESPONDER, decline_any_query, error
 from countermand.answering import Answer, Declined, encode
 from countermand.api_keys import Scope
 from countermand.json_flaws import DECODING_ERRORS
+from countermand.json_numbers import usd_of
 from countermand.services.tokens import TokenRegistry
 from countermand.strict_json import duplicate_key
 from countermand.values.identity import Mint
-from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
+from countermand.values.quantities import USD_SCALE, Inexact, UsdPrice, decimal_text
 
 _EXAMPLE: Final = '{"SOL": "151.25"}'
 
@@ -89,10 +90,7 @@ def _invalid(flaws: dict[str, str]) -> Answer:
 
 def _price(raw: msgspec.Raw) -> UsdPrice:
     """Raises `ValueError` with the reason."""
-    text = bytes(raw).decode().strip()
-    if text[:1] == '"':
-        text = msgspec.json.decode(raw, type=str)
-    number = exact(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
+    text, number = usd_of(raw)
     if isinstance(number, Inexact):
         raise ValueError(f'{text[:60]!r} {number.value}; send US dollars as a decimal, such as "151.25"')
     if not number:

@@ -5,8 +5,9 @@ from typing import Final
 import msgspec
 
 from countermand.inspection.queries import shown
+from countermand.json_numbers import usd_of
 from countermand.sandbox.reading import SandboxRefused
-from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
+from countermand.values.quantities import Inexact, UsdPrice, decimal_text, exact
 
 _TEXT: Final = msgspec.json.Decoder(str)
 
@@ -16,14 +17,17 @@ def number_in(field: str, raw: msgspec.Raw, *, scale: int, bound: int) -> int:
     text = bytes(raw).decode().strip()
     if text[:1] == '"':
         text = _TEXT.decode(raw)
-    number = exact(text, scale=scale, bound=bound)
+    return _read(field, text, exact(text, scale=scale, bound=bound))
+
+
+def _read(field: str, text: str, number: int | Inexact) -> int:
     if isinstance(number, Inexact):
         raise SandboxRefused(f"{field}: {shown(text)!r} {number.value}")
     return number
 
 
 def price_in(field: str, raw: msgspec.Raw) -> UsdPrice:
-    number = number_in(field, raw, scale=USD_SCALE, bound=USD_PRICE_MAX)
+    number = _read(field, *usd_of(raw))
     if not number:
         raise SandboxRefused(f"{field}: a price must be more than nothing")
     return UsdPrice(number)

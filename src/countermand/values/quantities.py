@@ -92,6 +92,34 @@ def exact(text: str, *, scale: int, bound: int) -> int | Inexact:
     `text` is a number as JSON writes it. Length and exponent are judged before any arithmetic, so a hostile exponent
     costs nothing.
     """
+    read = _digits(text, scale)
+    if isinstance(read, Inexact):
+        return read
+    digits, shift = read
+    return Inexact.TOO_PRECISE if shift < 0 else _whole(digits, shift, bound)
+
+
+def nearest(text: str, *, scale: int, bound: int) -> int | Inexact:
+    """The same for what programs compute with floating point: the nearest whole number, of two the even one.
+
+    `150 * 1.1` is 165.00000000000003 in JavaScript and Python. What comes to nothing is too precise.
+    """
+    read = _digits(text, scale)
+    if isinstance(read, Inexact):
+        return read
+    digits, shift = read
+    if shift >= 0:
+        return _whole(digits, shift, bound)
+    if len(digits) < -shift:
+        return Inexact.TOO_PRECISE
+    unit = 10**-shift
+    number, left = divmod(int(digits), unit)
+    number += 2 * left > unit or (2 * left == unit and number % 2)
+    return _whole(str(number), 0, bound) if number else Inexact.TOO_PRECISE
+
+
+def _digits(text: str, scale: int) -> tuple[str, int] | Inexact:
+    """The digits of the number times 10^`scale`, and how many zeros follow them; fewer than none are decimals."""
     if len(text) > _TEXT_MAX:
         return Inexact.TOO_LONG
     match = _NUMBER.fullmatch(text)
@@ -100,17 +128,17 @@ def exact(text: str, *, scale: int, bound: int) -> int | Inexact:
     sign, whole, fraction, exponent = match.groups()
     digits = (whole + (fraction or "")).lstrip("0")
     if not digits:
-        return 0
+        return "0", 0
     if sign:
         return Inexact.NEGATIVE
-    shift = int(exponent or 0) - len(fraction or "") + scale
     kept = digits.rstrip("0")
-    shift += len(digits) - len(kept)
-    if shift < 0:
-        return Inexact.TOO_PRECISE
-    if len(kept) + shift > len(str(bound)):
+    return kept, int(exponent or 0) - len(fraction or "") + scale + len(digits) - len(kept)
+
+
+def _whole(digits: str, zeros: int, bound: int) -> int | Inexact:
+    if len(digits) + zeros > len(str(bound)):
         return Inexact.TOO_BIG
-    number = int(kept) * 10**shift
+    number = int(digits) * 10**zeros
     return number if number <= bound else Inexact.TOO_BIG
 
 

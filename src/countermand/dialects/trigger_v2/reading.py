@@ -11,10 +11,16 @@ from solders.pubkey import Pubkey
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.json_flaws import DECODING_ERRORS, Flaw, OutOfBounds, flaw_of
-from countermand.json_numbers import converted, with_whole_numbers, with_whole_texts
+from countermand.json_numbers import converted, usd_of, with_whole_numbers, with_whole_texts
 from countermand.strict_json import duplicate_key
 from countermand.values.identity import Mint, OrderId
-from countermand.values.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
+from countermand.values.quantities import (
+    U64_MAX,
+    BaseUnits,
+    Inexact,
+    UsdPrice,
+    exact,
+)
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -23,7 +29,6 @@ _RECEIVED: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", 
 _EXPECTED: Final[Mapping[Any, str]] = MappingProxyType({int: "number", bool: "boolean"})
 _MS_MIN: Final = 10**11
 """In the year 1973. In seconds it is the year 5138."""
-_TEXT_OF_NUMBER_MAX: Final = 82
 _MALFORMED: Final = error(400, "Malformed JSON in request body")
 _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -116,8 +121,7 @@ class Flaws(dict[str, str]):
         if not bytes(raw):
             self[field] = "Invalid input: expected number, received undefined"
             return UsdPrice(1)
-        text = _text_of_number(raw)
-        number = Inexact.NOT_A_NUMBER if text is None else exact(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
+        _, number = usd_of(raw)
         if isinstance(number, int) and number > 0:
             return UsdPrice(number)
         self[field] = _complaint_about(number)
@@ -160,15 +164,6 @@ def _complaint_about(number: int | Inexact) -> str:
     if isinstance(number, int) or number is Inexact.NEGATIVE:
         return "Too small: expected number to be >0"
     return f"Invalid input: {number.value}"
-
-
-def _text_of_number(raw: msgspec.Raw) -> str | None:
-    """What a JSON number, or the number in a JSON string, says."""
-    data = bytes(memoryview(raw)[: _TEXT_OF_NUMBER_MAX + 1])
-    if len(data) > _TEXT_OF_NUMBER_MAX:
-        return None
-    text = data.decode("latin-1")
-    return text[1:-1] if text.startswith('"') else text
 
 
 def _decode_field(raw: msgspec.Raw, kind: Any) -> None:
