@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
+from types import SimpleNamespace
 from typing import Any, assert_type
 
 import pytest
@@ -353,6 +354,36 @@ def test_a_request_to_tanx_that_may_have_been_done_is_not_refused_for_its_token(
     given = answers(*([AnswerLost()] if lost else []), ENDED, ENDED, refused("Not now."))
     with pytest.raises(ends):
         drive(tanx._ask(asking, "POST", "/sapi/v1/orders/create/", {}), lambda _: next(given))
+
+
+def logged_in(session: tanx.TanxSession) -> tanx.TanxSession:
+    session.tokens = Tokens(access="access", refresh="refresh")
+    return session
+
+
+def places(session: tanx.TanxSession) -> Flow[object]:
+    api: Any = SimpleNamespace(_session=session)
+    return tanx.Tanx.place.flow(api, "btcusdc", "buy", "0.01", 50_000)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        tanx._log_in,
+        lambda session: tanx._refresh(logged_in(session)),
+        lambda session: tanx._asked(session, "GET", "/sapi/v1/user/balance/", list),
+        places,
+        lambda session: places(logged_in(session)),
+    ],
+    ids=["a login", "a refresh", "a read that logs in", "an order that logs in", "a nonce"],
+)
+def test_what_comes_before_an_order_of_tanx_leaves_nothing_open(
+    flow: Callable[[tanx.TanxSession], Flow[object]],
+) -> None:
+    left = answers(AnswerLost(), AnswerLost())
+    asking = tanx.tanx_session(TanxKeys.of(1, 1), None, Policy(attempts=2, pause_s=0))
+    with pytest.raises(Unavailable, match="no answer after 2 attempts"):
+        drive(flow(asking), lambda _: next(left))
 
 
 ENDED = Response(401, {}, b'{"status":"error","message":"Token is invalid or expired","payload":{}}')
