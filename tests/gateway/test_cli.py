@@ -223,6 +223,30 @@ def test_simulate_prints_json() -> None:
     assert told["situations"]
 
 
+INTERRUPTED = f"""
+import os, signal
+from countermand_simulator import loop
+from countermand_simulator.book import run
+
+async def catches_all():
+    while True:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await loop.sleep(1)
+        except BaseException:
+            pass
+
+run.main = lambda *_, **__: loop.run(catches_all())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+{COUNTERMAND}
+"""
+
+
+def test_ctrl_c_ends_a_simulation_whatever_it_catches() -> None:
+    done = run(INTERRUPTED, "simulate", "--book", seconds=20)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
     impatient = f"from countermand.cli import progress; progress.QUIET_S = progress._EVERY_S = 0.02; {COUNTERMAND}"
     terminal, ours = pty.openpty()
