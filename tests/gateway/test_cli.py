@@ -305,6 +305,28 @@ def test_doctor_names_what_is_wrong(options: list[str], check: str, words: str) 
     assert words in wrong[check]
 
 
+@pytest.mark.parametrize(
+    ("version", "named", "wrong"),
+    [
+        ("18", (), ["master seed"]),
+        ("18", ("--master-seed", "none"), ["master seed"]),
+        ("18", ("--database-url", "postgresql://127.0.0.1:1/none"), ["postgresql"]),
+        ("17", ("--master-seed", "there"), ["postgresql"]),
+    ],
+)
+def test_doctor_looks_at_a_database_that_is_there(
+    tmp_path: Path, version: str, named: tuple[str, ...], wrong: list[str]
+) -> None:
+    """Beside one that has begun no start makes a master seed."""
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text(f"{version}\n")
+    (tmp_path / "there").touch(0o600)
+    (tmp_path / "there").write_bytes(bytes(32))
+    options = [str(tmp_path / each) if each in ("none", "there") else each for each in named]
+    told = json.loads(command("doctor", "--port", "0", "--data", str(tmp_path), "--json", *options).stdout)
+    assert [each["check"] for each in told["findings"] if each["verdict"] == "wrong"] == wrong
+
+
 async def test_doctor_looks_at_the_encoding_of_the_database(database_url: str) -> None:
     """A start on one that holds no UTF8 ends with its first migration."""
     connection = await asyncpg.connect(database_url)
