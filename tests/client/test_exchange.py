@@ -356,6 +356,31 @@ def test_a_request_to_tanx_that_may_have_been_done_is_not_refused_for_its_token(
         drive(tanx._ask(asking, "POST", "/sapi/v1/orders/create/", {}), lambda _: next(given))
 
 
+@pytest.mark.parametrize(("reads", "is_told"), [(3, True), (4, False)])
+def test_a_withdrawal_of_a_cancelled_order_waits_for_a_history_that_lags(reads: int, is_told: bool) -> None:
+    """It shows what was before for so long as the policy says."""
+    patient = Session(Wallet.of(KEY), None, Policy(pause_s=1, find_s=0, lag_s=3), token="token")
+    told = iter([*[None] * (reads - 1), vaults.Withdrawn("order", "signature")])
+
+    def cancelled() -> Flow[vaults.Cancelling]:
+        yield Pause(0)
+        raise Refused(400, "Cannot cancel order in 'cancelled' state")
+
+    def withdrawn() -> Flow[vaults.Withdrawn | None]:
+        yield Pause(0)
+        return next(told)
+
+    def confirmed(_: vaults.Cancelling) -> Flow[vaults.Withdrawn]:
+        raise AssertionError("there is nothing to confirm")
+
+    flow = vaults.withdraw(patient, cancelled, confirmed, withdrawn)
+    if is_told:
+        assert drive(flow, _none) == vaults.Withdrawn("order", "signature")
+    else:
+        with pytest.raises(Refused, match="'cancelled' state"):
+            drive(flow, _none)
+
+
 def logged_in(session: tanx.TanxSession) -> tanx.TanxSession:
     session.tokens = Tokens(access="access", refresh="refresh")
     return session
