@@ -1,18 +1,20 @@
 """`countermand audit` as an operator runs it: what it prints, with which status, and what it does not disturb (B2)."""
 
+import asyncio
 import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from countermand.audit.not_checked import sentences
+from countermand.store import beside
 from countermand.store.beside import database_beside
-from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import JUP, SOL, USDC, LostAnswer, Venue, running_venue
@@ -127,6 +129,35 @@ async def settings(data: Path) -> set[str]:
         found = {name for (name,) in await connection.fetch(SETTINGS)}
         await connection.close()
     return found
+
+
+async def test_a_command_waits_for_another_that_has_started_the_database(copy: Path) -> None:
+    """What the first one started would end under the second."""
+    other_ended, begun = asyncio.Event(), asyncio.Event()
+
+    async def looks() -> int:
+        async with database_beside(copy, None) as dsn:
+            begun.set()
+            await other_ended.wait()
+            connection = await asyncpg.connect(dsn)
+            shards: int = await connection.fetchval("SELECT count(*) FROM shards")
+            await connection.close()
+        return shards
+
+    async with database_beside(copy, None):
+        second = asyncio.create_task(looks())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(begun.wait(), 0.2)
+    other_ended.set()
+    assert await second > 1
+
+
+async def test_a_command_does_not_wait_for_ever(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "TURN_S_MAX", 0)
+    async with database_beside(copy, None):
+        with pytest.raises(PostgresUnavailable, match="another command is at work in "):
+            async with database_beside(copy, None):
+                pass
 
 
 def test_no_false_alarm_while_much_happens(tmp_path: Path) -> None:
