@@ -114,7 +114,8 @@ async def test_a_start_or_a_reset_that_ended_before_its_first_prices_is_no_diffe
     os.close(ended)
     assert (done.returncode, done.stdout) == (0, "")
     assert await settings(data) == {"beginning"}
-    assert audited(data)[0] == 0
+    status, words = audited(data)
+    assert (status, "prices: those of the first tokens" in words) == (0, True)
     with running_venue(tmp_path) as venue:
         assert venue.audit()["ok"] is True
         assert await settings(data) == set()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -124,7 +125,8 @@ class Sandbox:
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
-        await self._deps.store.forget(BEGINNING)
+        with suppress(Unavailable):  # It may stay: the next start, or reset, forgets it.
+            await self._deps.store.forget(BEGINNING)
         for token in await self._deps.added_tokens():
             await self._deps.equip(token)  # A crash may have cut its addition short.
         await self._deps.markets.begin()
