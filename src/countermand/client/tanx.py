@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from operator import index
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -191,7 +192,11 @@ class Tanx(Api[R]):
 
 
 def _number(key: int | str) -> int:
-    return int(key, 16) if isinstance(key, str) else key
+    """What is no key is not shown: it may be one, but for a slip."""
+    try:
+        return int(key, 16) if isinstance(key, str) else index(key)
+    except (TypeError, ValueError):
+        raise ValueError("give a private key as a number, or as a text of hexadecimal digits") from None
 
 
 def _headers(session: TanxSession) -> dict[str, str]:
