@@ -7,6 +7,7 @@ import msgspec
 from cyclopts import Parameter
 
 from countermand.cli.endings import FAILED
+from countermand.cli.interrupts import ended_at_once
 from countermand.cli.options import Whole
 from countermand.cli.progress import progress
 from countermand.cli.reasons import examined
@@ -38,7 +39,7 @@ def simulate(
         raise StartRefused(f"--book and --chain {chain} exclude each other: the order books have no chain")
     tally, told = Tally(len(chosen)), list[str]()
     say = told.append if as_json else print
-    with progress(lambda: str(tally)):
+    with progress(lambda: str(tally)), ended_at_once():
         if book:
             status = examined(lambda: books.main(chosen, steps, say=say, tally=tally), bug=FAILED)
         else:

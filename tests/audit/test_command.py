@@ -1,16 +1,20 @@
 """`countermand audit` as an operator runs it: what it prints, with which status, and what it does not disturb (B2)."""
 
+import asyncio
+import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from countermand.audit.not_checked import sentences
-from countermand.store.embedded import EmbeddedPostgres
+from countermand.store import beside
+from countermand.store.beside import database_beside
+from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import JUP, SOL, USDC, LostAnswer, Venue, running_venue
@@ -81,6 +85,80 @@ async def test_a_database_of_another_version(copy: Path, change: str, found: str
     assert status == 2
     assert words.startswith(f"countermand: {found}")
     assert words.count("\n") == 1
+
+
+HALF_RESET = """
+INSERT INTO sandbox_settings (name, body) VALUES ('resetting', '7');
+DELETE FROM orders; DELETE FROM journal WHERE shard = 0; DELETE FROM events WHERE shard = 0; DELETE FROM vaults;
+"""
+SETTINGS = "SELECT name FROM sandbox_settings"
+
+
+async def test_a_reset_that_was_cut_short_is_no_difference(copy: Path) -> None:
+    async with EmbeddedPostgres(copy) as server:
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute(HALF_RESET)
+        await connection.close()
+    status, words = audited(copy)
+    assert status == 2
+    assert words.startswith("countermand: a reset of this sandbox was cut short, so nothing can be compared; ")
+    assert words.count("\n") == 1
+
+
+async def test_a_start_or_a_reset_that_ended_before_its_first_prices_is_no_difference(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    ended, writing = os.pipe()
+    os.close(writing)
+    options = ("--data", str(data), "--port", "0", "--end-with-stdin")
+    done = run(COUNTERMAND, "serve", *options, seconds=60, redirected={"stdin": ended})
+    os.close(ended)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert await settings(data) == {"beginning"}
+    status, words = audited(data)
+    assert (status, "prices: those of the first tokens" in words) == (0, True)
+    with running_venue(tmp_path) as venue:
+        assert venue.audit()["ok"] is True
+        assert await settings(data) == set()
+        venue.resets()
+        assert await settings(data) == {"seed"}
+        assert venue.audit()["ok"] is True
+
+
+async def settings(data: Path) -> set[str]:
+    async with database_beside(data, None) as dsn:
+        connection = await asyncpg.connect(dsn)
+        found = {name for (name,) in await connection.fetch(SETTINGS)}
+        await connection.close()
+    return found
+
+
+async def test_a_command_waits_for_another_that_has_started_the_database(copy: Path) -> None:
+    """What the first one started would end under the second."""
+    other_ended, begun = asyncio.Event(), asyncio.Event()
+
+    async def looks() -> int:
+        async with database_beside(copy, None) as dsn:
+            begun.set()
+            await other_ended.wait()
+            connection = await asyncpg.connect(dsn)
+            shards: int = await connection.fetchval("SELECT count(*) FROM shards")
+            await connection.close()
+        return shards
+
+    async with database_beside(copy, None):
+        second = asyncio.create_task(looks())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(begun.wait(), 0.2)
+    other_ended.set()
+    assert await second > 1
+
+
+async def test_a_command_does_not_wait_for_ever(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "TURN_S_MAX", 0)
+    async with database_beside(copy, None):
+        with pytest.raises(PostgresUnavailable, match="another command is at work in "):
+            async with database_beside(copy, None):
+                pass
 
 
 def test_no_false_alarm_while_much_happens(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
+from types import SimpleNamespace
 from typing import Any, assert_type
 
 import pytest
@@ -353,6 +354,61 @@ def test_a_request_to_tanx_that_may_have_been_done_is_not_refused_for_its_token(
     given = answers(*([AnswerLost()] if lost else []), ENDED, ENDED, refused("Not now."))
     with pytest.raises(ends):
         drive(tanx._ask(asking, "POST", "/sapi/v1/orders/create/", {}), lambda _: next(given))
+
+
+@pytest.mark.parametrize(("reads", "is_told"), [(3, True), (4, False)])
+def test_a_withdrawal_of_a_cancelled_order_waits_for_a_history_that_lags(reads: int, is_told: bool) -> None:
+    """It shows what was before for so long as the policy says."""
+    patient = Session(Wallet.of(KEY), None, Policy(pause_s=1, find_s=0, lag_s=3), token="token")
+    told = iter([*[None] * (reads - 1), vaults.Withdrawn("order", "signature")])
+
+    def cancelled() -> Flow[vaults.Cancelling]:
+        yield Pause(0)
+        raise Refused(400, "Cannot cancel order in 'cancelled' state")
+
+    def withdrawn() -> Flow[vaults.Withdrawn | None]:
+        yield Pause(0)
+        return next(told)
+
+    def confirmed(_: vaults.Cancelling) -> Flow[vaults.Withdrawn]:
+        raise AssertionError("there is nothing to confirm")
+
+    flow = vaults.withdraw(patient, cancelled, confirmed, withdrawn)
+    if is_told:
+        assert drive(flow, _none) == vaults.Withdrawn("order", "signature")
+    else:
+        with pytest.raises(Refused, match="'cancelled' state"):
+            drive(flow, _none)
+
+
+def logged_in(session: tanx.TanxSession) -> tanx.TanxSession:
+    session.tokens = Tokens(access="access", refresh="refresh")
+    return session
+
+
+def places(session: tanx.TanxSession) -> Flow[object]:
+    api: Any = SimpleNamespace(_session=session)
+    return tanx.Tanx.place.flow(api, "btcusdc", "buy", "0.01", 50_000)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        tanx._log_in,
+        lambda session: tanx._refresh(logged_in(session)),
+        lambda session: tanx._asked(session, "GET", "/sapi/v1/user/balance/", list),
+        places,
+        lambda session: places(logged_in(session)),
+    ],
+    ids=["a login", "a refresh", "a read that logs in", "an order that logs in", "a nonce"],
+)
+def test_what_comes_before_an_order_of_tanx_leaves_nothing_open(
+    flow: Callable[[tanx.TanxSession], Flow[object]],
+) -> None:
+    left = answers(AnswerLost(), AnswerLost())
+    asking = tanx.tanx_session(TanxKeys.of(1, 1), None, Policy(attempts=2, pause_s=0))
+    with pytest.raises(Unavailable, match="no answer after 2 attempts"):
+        drive(flow(asking), lambda _: next(left))
 
 
 ENDED = Response(401, {}, b'{"status":"error","message":"Token is invalid or expired","payload":{}}')

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 
-from countermand.client import AsyncClient, AsyncTanxClient, Client, TanxClient
+from countermand.client import AsyncClient, AsyncTanxClient, Client, TanxClient, TanxKeys
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient, TanxClient, AsyncTanxClient])
@@ -23,3 +23,14 @@ def test_what_cannot_sign_is_no_wallet_and_is_not_shown(kind: Any, of: Any) -> N
         kind(of(key))
     assert str(key) not in str(refused.value)
     assert repr(bytes(key)) not in str(refused.value)
+
+
+@pytest.mark.parametrize("slip", ["0x12345678z", "12345678 9", b"12345678", 12345678.5, None])
+def test_what_is_no_key_of_tanx_is_not_shown(slip: Any) -> None:
+    for given in ((slip,), (1, slip)):
+        if given == (1, None):
+            continue  # The Stark key that tanX derives.
+        with pytest.raises(ValueError, match="give a private key as a number, or") as refused:
+            TanxKeys.of(*given)
+        assert "12345678" not in str(refused.value)
+        assert refused.value.__suppress_context__

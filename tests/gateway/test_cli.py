@@ -114,7 +114,9 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["serve", "--host", "0.0.0.0"], "--i-know-what-i-do"),
         (["serve", "--tanx-utc-offset", "CET"], "such as +02:00"),
         (["serve", "--chain", "tesnet"], "--chain"),
-        (["serve", "here"], "here"),
+        (["serve", "here"], "'here' is too much; countermand serve --help shows what it takes"),
+        (["keys", "revoke", "one", "two"], "'two' is too much; countermand keys revoke --help shows"),
+        (["exec", "--sed", "7", "--", "true"], "exec: there is no option --sed; countermand exec --help shows"),
         (["surve"], "surve"),
         (["simulate", "--seeds", "5..1"], "5..1"),
         (["simulate", "--seeds", "many"], "1..200"),
@@ -223,6 +225,30 @@ def test_simulate_prints_json() -> None:
     assert told["situations"]
 
 
+INTERRUPTED = f"""
+import os, signal
+from countermand_simulator import loop
+from countermand_simulator.book import run
+
+async def catches_all():
+    while True:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await loop.sleep(1)
+        except BaseException:
+            pass
+
+run.main = lambda *_, **__: loop.run(catches_all())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+{COUNTERMAND}
+"""
+
+
+def test_ctrl_c_ends_a_simulation_whatever_it_catches() -> None:
+    done = run(INTERRUPTED, "simulate", "--book", seconds=20)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
     impatient = f"from countermand.cli import progress; progress.QUIET_S = progress._EVERY_S = 0.02; {COUNTERMAND}"
     terminal, ours = pty.openpty()
@@ -279,6 +305,28 @@ def test_doctor_names_what_is_wrong(options: list[str], check: str, words: str) 
     assert done.returncode == 1, done
     wrong = {each["check"]: each["found"] for each in json.loads(done.stdout)["findings"] if each["verdict"] == "wrong"}
     assert words in wrong[check]
+
+
+@pytest.mark.parametrize(
+    ("version", "named", "wrong"),
+    [
+        ("18", (), ["master seed"]),
+        ("18", ("--master-seed", "none"), ["master seed"]),
+        ("18", ("--database-url", "postgresql://127.0.0.1:1/none"), ["postgresql"]),
+        ("17", ("--master-seed", "there"), ["postgresql"]),
+    ],
+)
+def test_doctor_looks_at_a_database_that_is_there(
+    tmp_path: Path, version: str, named: tuple[str, ...], wrong: list[str]
+) -> None:
+    """Beside one that has begun no start makes a master seed."""
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text(f"{version}\n")
+    (tmp_path / "there").touch(0o600)
+    (tmp_path / "there").write_bytes(bytes(32))
+    options = [str(tmp_path / each) if each in ("none", "there") else each for each in named]
+    told = json.loads(command("doctor", "--port", "0", "--data", str(tmp_path), "--json", *options).stdout)
+    assert [each["check"] for each in told["findings"] if each["verdict"] == "wrong"] == wrong
 
 
 async def test_doctor_looks_at_the_encoding_of_the_database(database_url: str) -> None:

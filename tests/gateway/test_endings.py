@@ -28,6 +28,8 @@ GONE = Unavailable("the orders are served no more")
         (OSError(24, "Too many open files", "/proc"), CANNOT_RUN),
         (asyncpg.DataCorruptedError("invalid page in block 0"), CANNOT_RUN),
         (asyncpg.InsufficientPrivilegeError("permission denied for table orders"), CANNOT_RUN),
+        (asyncpg.InterfaceError("cannot call Transaction.__aexit__(): the connection is closed"), CANNOT_RUN),
+        (asyncpg.InternalClientError("cannot switch to state 15"), CANNOT_RUN),
         (asyncpg.PostgresSyntaxError("syntax error"), FAILED),
         (ZeroDivisionError("a bug"), FAILED),
         (WriterReplaced("shard 0 was taken"), REPLACED),

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal, localcontext
 from typing import Any
@@ -120,6 +121,27 @@ def test_no_number_is_a_float(countermand: Countermand, value: Any) -> None:
 def test_what_is_no_amount_is_refused(countermand: Countermand, value: Any) -> None:
     with pytest.raises(ValueError):
         countermand.wallet(sol=value)
+
+
+def test_a_guard_that_there_is_not_is_refused(countermand: Countermand) -> None:
+    """Where nothing of the wallet's is signed, it would alter nothing, and be noticed by nothing."""
+    misspelt: Any = "lighthouze"
+    with pytest.raises(ValueError, match="guard='lighthouze' is none; give 'lighthouse' or 'compute-budget'"):
+        countermand.wallet(guard=misspelt, sol=1)
+
+
+def test_a_wallet_signs_in_anew_whatever_it_does_first(countermand: Countermand) -> None:
+    w = countermand.wallet(sol=10)
+    order = w.trigger.place("SOL", 1, "USDC", above=200)
+    ways: list[Callable[[], object]] = [
+        lambda: w.trigger.order(order),
+        lambda: w.trigger.place("SOL", 1, "USDC", above=200),
+        lambda: w.trigger.place_recurring("SOL", 1, "USDC", rounds=2, every_s=3_600),
+        lambda: w.trigger.confirm(order, w.trigger.cancel(order)),
+    ]
+    for does in ways:
+        countermand.faults(expire_tokens=True)
+        does()
 
 
 def test_time_moves_when_it_is_told_to(countermand: Countermand) -> None:

@@ -60,6 +60,20 @@ def test_a_venue_that_does_not_start_fails_each_test_with_its_log(tmp_path: Path
     assert done.stdout.count("--seed -1 is out of range") >= 2
 
 
+def test_the_options_count_in_each_test(tmp_path: Path) -> None:
+    """A reset without a seed makes ids unpredictable; after a crash the venue is started and reset."""
+    code = (
+        "import pytest\n"
+        "@pytest.mark.parametrize('ends_it', [False, True, False])\n"
+        "def test_seed(countermand, ends_it):\n"
+        "    assert countermand.state()['seed'] == 7\n"
+        "    if ends_it:\n"
+        "        countermand.kill()\n"
+    )
+    done = pytest_in(tmp_path, code, ini="countermand_options = --seed 7\n")
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_failure_shows_what_the_venue_logged(tmp_path: Path) -> None:
     code = (
         "def test_early(countermand):\n"

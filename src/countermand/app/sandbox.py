@@ -79,7 +79,7 @@ from countermand.sandbox.pool import (
     sandbox_accounts,
 )
 from countermand.sandbox.requests import RequestLog
-from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
+from countermand.sandbox.sandbox import BEGINNING, NULL, Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.snapshots import Snapshots
 from countermand.sandbox.strict import Strict, StrictApp
 from countermand.sandbox.tanx import TanxSandbox
@@ -125,7 +125,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
     async with opened_stores(
         dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, builds=CrashingBuilds, vaults=CrashingVaults
     ) as stores:
-        await stores.venue.serve_as_sandbox()
+        await stores.venue.serve_as_sandbox((BEGINNING, NULL))
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
         seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
         taken = await take_all(dsn, stores.readers, SHARDS)

@@ -46,6 +46,8 @@ class Audit(Struct):
     network_fees_lamports: int = 0
     unresolved: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
+    is_cut_short: bool = False
+    """In the middle of a reset, which is no single commit: nothing can be compared before a start has completed it."""
     not_checked: list[str] = field(default_factory=list)
     """What this audit left out, with the reasons: columns, and what it could not look at today."""
     _found: dict[str, int] = field(default_factory=dict)

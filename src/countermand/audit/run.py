@@ -34,7 +34,7 @@ from countermand.audit.snapshots import check_snapshots
 from countermand.audit.trigger import TriggerReplay
 from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
-from countermand.kernel.ports import Epoch
+from countermand.kernel.ports import Epoch, Unavailable
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.services.custody.vaults import SeedRefused, VaultKeys, load_seed
@@ -51,6 +51,10 @@ _TRIES: Final = 10
 _EMPTIED_S_MAX: Final = 2
 """How long a shard may be without its row, or empty, while a venue starts for the first time or is reset."""
 _LOOK_S: Final = 0.05
+_CUT_SHORT: Final = (
+    "a reset of this sandbox was cut short, so nothing can be compared; "
+    "start it once, which completes the reset, and audit it then"
+)
 
 
 class _Stage(msgspec.Struct, frozen=True):
@@ -83,7 +87,8 @@ async def audit(
     """Of one instant; commits go on meanwhile. `keys`: those of the master seed, if it is at hand.
 
     `thorough`: verifies every signature on the chain, which takes longer than all else. A first start and a reset are
-    no single commit: if something differs while one goes on, a later instant is audited instead.
+    no single commit: if something differs while one goes on, a later instant is audited instead. Raises `Unavailable`
+    where a reset was cut short.
     """
     for attempt in range(_TRIES):
         async with store.snapshot() as snapshot:
@@ -93,6 +98,8 @@ async def audit(
             await examine(snapshot, keys=keys, thorough=thorough, found=found)
             stage = await _stage_of(snapshot)
         if found.ok or attempt == _TRIES - 1 or not await _has_moved(store, stage, patience_s):
+            if found.is_cut_short and not found.ok:
+                raise Unavailable(_CUT_SHORT)
             return found
     raise AssertionError
 

@@ -37,7 +37,8 @@ async def check_prices(
 ) -> None:
     """`judged`: the mints by whose prices an order was judged.
 
-    A sandbox gives its first tokens a price before it serves. Only a sandbox that became a venue forgets prices.
+    A sandbox gives its first tokens a price before it serves, and says that it begins until it has. Only a sandbox that
+    became a venue forgets prices.
     """
     prices: dict[str, int] = {}
     for mint, text in await snapshot.fetch(_PRICES):
@@ -48,7 +49,7 @@ async def check_prices(
                 found.differs("sandbox_tokens", mint, "it has a price, but is no token of this venue")
         if not 0 < price <= USD_PRICE_MAX:
             found.differs("prices", mint, f"{price} is no price")
-    first = DEFAULT_PRICES if identity.sandbox else {}
+    first = DEFAULT_PRICES if identity.priced else {}
     for mint in first if identity.began_as_sandbox else (*judged, *first):
         if mint not in prices:
             found.differs("prices", mint, "this token must have a price, but has none")

@@ -11,7 +11,7 @@ from countermand.audit.findings import Audit
 from countermand.audit.members import ACCOUNT
 from countermand.audit.reading import canonical, is_instant, is_key
 from countermand.kernel.clock import ClockSetting, VenueClock
-from countermand.sandbox.sandbox import CLOCK, LATEST
+from countermand.sandbox.sandbox import BEGINNING, CLOCK, LATEST, RESETTING
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import KNOWN, Token
 from countermand.settings import SEED_MAX
@@ -25,6 +25,7 @@ _VENUE: Final = "SELECT seed_fingerprint, token_incarnation, founded_as, served_
 _SERVED: Final = "SELECT EXISTS (SELECT FROM shards) OR EXISTS (SELECT FROM chain_ledger WHERE entropy IS NOT NULL)"
 _SETTINGS: Final = "SELECT name, body FROM sandbox_settings ORDER BY name"
 _TOKENS: Final = "SELECT mint, symbol, decimals, program FROM sandbox_tokens ORDER BY position"
+_BEGINNING: Final = "SELECT EXISTS (SELECT FROM sandbox_settings WHERE name = $1)"
 _API_KEYS: Final = "SELECT digest, scopes, tier, owner, created_at FROM api_keys ORDER BY digest"
 _FINGERPRINT_DIGITS: Final = 32
 
@@ -32,18 +33,22 @@ _DECODERS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         CLOCK: msgspec.json.Decoder(ClockSetting).decode,
         "seed": msgspec.json.Decoder(int | None).decode,
-        "resetting": msgspec.json.Decoder(int | None).decode,
+        RESETTING: msgspec.json.Decoder(int | None).decode,
+        BEGINNING: msgspec.json.Decoder(None).decode,
     }
 )
 """By the names of the settings."""
 
 
 class VenueIdentity(msgspec.Struct, frozen=True):
-    """`served`: a venue has begun to work on this database, `sandbox`: as a sandbox. `embedded`: its chain is here."""
+    """`served`: a venue has begun to work on this database, `sandbox`: as a sandbox. `embedded`: its chain is here.
+
+    `priced`: it is a sandbox whose first tokens have prices.
+    """
 
     served: bool
     embedded: bool
-    sandbox: bool
+    priced: bool
     began_as_sandbox: bool
 
 
@@ -53,7 +58,7 @@ async def check_venue(snapshot: Snapshot, keys: VaultKeys | None, found: Audit) 
         served = await _is_served(snapshot)
         if served:
             found.differs("venue", None, "the row is missing: nothing says which master seed the vaults belong to")
-        return VenueIdentity(served=served, embedded=True, sandbox=False, began_as_sandbox=False)
+        return VenueIdentity(served=served, embedded=True, priced=False, began_as_sandbox=False)
     (row,) = rows
     fingerprint = row["seed_fingerprint"]
     if len(fingerprint) != _FINGERPRINT_DIGITS or not _is_hex(fingerprint):
@@ -70,10 +75,13 @@ async def check_venue(snapshot: Snapshot, keys: VaultKeys | None, found: Audit) 
         found.differs("venue", None, f"{row['chain']!r} is neither the embedded chain nor a genesis hash")
     if (row["founded_as"], row["served_as"]) == ("venue", "sandbox"):
         found.differs("venue", None, "it began as a venue and is served as a sandbox, which is never done")
+    ((is_beginning,),) = await snapshot.fetch(_BEGINNING, BEGINNING)
+    if is_beginning:
+        found.not_checked.append("prices: those of the first tokens, which a start or a reset ended before it set")
     return VenueIdentity(
         served=True,
         embedded=row["chain"] in (EMBEDDED, None),
-        sandbox=row["served_as"] == "sandbox",
+        priced=row["served_as"] == "sandbox" and not is_beginning,
         began_as_sandbox=row["founded_as"] == "sandbox",
     )
 
@@ -94,6 +102,8 @@ async def check_sandbox(snapshot: Snapshot, found: Audit) -> Mapping[str, Token]
             found.differs("sandbox_settings", name, "this version knows no such setting")
         elif not _is_setting(name, canonical(_DECODERS[name], body), body):
             found.differs("sandbox_settings", name, "its body cannot be read")
+        elif name == RESETTING:
+            found.is_cut_short = True
     tokens = {str(token.mint): token for token in KNOWN}
     for row in await snapshot.fetch(_TOKENS):
         if (flaw := _flaw_of_token(row, tokens)) is not None:

@@ -4,7 +4,7 @@ import gc
 import sys
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from countermand import own_solders
 from countermand.cli.failed import Failed
@@ -104,7 +104,7 @@ def main() -> None:
     try:
         status = app(exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, StartRefused) as error:
-        print(f"countermand: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"countermand: {' '.join(_said(error).split())}", file=sys.stderr)
         sys.exit(BAD_START)
     except Failed as error:
         print(f"countermand: failed, which is a bug: {error}", file=sys.stderr)
@@ -112,3 +112,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        command = " ".join(("countermand", *(error.command_chain or ())))
+        return f"'{' '.join(error.unused_tokens or ())}' is too much; {command} --help shows what it takes"
+    return str(error)

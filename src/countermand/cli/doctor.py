@@ -24,7 +24,14 @@ from countermand.kernel.ports import Unavailable
 from countermand.services.custody.vaults import SeedRefused, find_seed
 from countermand.settings import Settings
 from countermand.store.connections import connect, describe
-from countermand.store.embedded import MAJOR_VERSION, PostgresUnavailable, check_that_it_runs, running_dsn
+from countermand.store.embedded import (
+    MAJOR_VERSION,
+    PostgresUnavailable,
+    check_that_it_runs,
+    check_version,
+    has_database,
+    running_dsn,
+)
 
 Verdict = Literal["ok", "warning", "wrong"]
 
@@ -181,9 +188,13 @@ def _seed(settings: Settings) -> Finding:
     try:
         seed = find_seed(path)
     except (SeedRefused, OSError) as refused:
-        return Finding("master seed", "wrong", str(refused), "restore it from a backup; mode 0600")
+        remedy = "give the 32 bytes that the venue began with, mode 0600; if they are lost, from a backup"
+        return Finding("master seed", "wrong", str(refused), remedy)
+    if seed is None and settings.database_url is None and has_database(settings.data):
+        found = f"{path} is not there, and the database in {settings.data} began with one"
+        return Finding("master seed", "wrong", found, "give --master-seed that file, or restore it from a backup")
     if seed is None:
-        return Finding("master seed", "ok", f"{path} is not there; the first start makes it")
+        return Finding("master seed", "ok", f"{path} is not there; the first start with an empty database makes it")
     return Finding("master seed", "ok", f"{path} can be read")
 
 
@@ -205,6 +216,10 @@ def _clock() -> Finding:
 
 
 async def _embedded(data: Path) -> Sequence[Finding]:
+    try:
+        check_version(data.absolute())
+    except (PostgresUnavailable, OSError) as refused:
+        return [Finding("postgresql", "wrong", str(refused), "give another --data, or restore this one from a backup")]
     try:
         await check_that_it_runs(data.absolute(), _nearest(data))
     except (PostgresUnavailable, OSError) as refused:

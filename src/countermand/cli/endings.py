@@ -23,14 +23,16 @@ FAILED: Final = 1
 CANNOT_RUN: Final = 2
 REPLACED: Final = 3
 
+_OF_THE_CONNECTION: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises where a connection ends under it, in words about itself."""
 _OUTSIDE: Final = (
+    *_OF_THE_CONNECTION,
     StartRefused,
     PostgresUnavailable,
     Unavailable,
     ChainUnavailable,
     MigrationRefused,
     VenueRefused,
-    asyncpg.InterfaceError,
     OSError,
 )
 """What is wrong outside of us, and says so in one line."""
@@ -73,6 +75,8 @@ def _is_outside(cause: BaseException) -> bool:
 def _said(cause: BaseException) -> str:
     if isinstance(cause, asyncpg.PostgresError):
         return f"the database cannot be used: {_line(cause)}; is it a venue's, and may this role use it?"
+    if isinstance(cause, _OF_THE_CONNECTION):
+        return f"the connection to the database ended: {_line(cause)}; try again when it answers"
     return _line(cause)
 
 

@@ -39,6 +39,8 @@ def exec_(
     """
     if not command:
         raise StartRefused("exec: no command; give one after --, such as: countermand exec -- npm test")
+    if command[0].startswith("-"):
+        raise StartRefused(f"exec: there is no option {command[0]}; countermand exec --help shows those that there are")
     options = ["--log", "json"]
     for name, value in (("--seed", seed), ("--confirm-timeout-ms", confirm_timeout_ms)):
         options += [] if value is None else [name, str(value)]

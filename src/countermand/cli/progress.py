@@ -10,12 +10,12 @@ from typing import Final
 QUIET_S: Final = 2
 _EVERY_S: Final = 0.25
 _WIDTH_MAX: Final = 78
-_CLEAR: Final = "\r\x1b[2K"
+CLEAR: Final = "\r\x1b[2K"
 
 
 def aside(sentence: str) -> None:
     """A line on standard error that stays, whether or not something else is shown there."""
-    sys.stderr.write(f"{_CLEAR if sys.stderr.isatty() else ''}countermand: {sentence}\n")
+    sys.stderr.write(f"{CLEAR if sys.stderr.isatty() else ''}countermand: {sentence}\n")
     sys.stderr.flush()
 
 
@@ -32,8 +32,8 @@ def progress(says: Callable[[], str]) -> Iterator[None]:
             return
         while not ended.wait(_EVERY_S):
             line = f"{says()}, {int(time.monotonic() - began)} s"
-            sys.stderr.write(_CLEAR + line[:_WIDTH_MAX])
-        sys.stderr.write(_CLEAR)
+            sys.stderr.write(CLEAR + line[:_WIDTH_MAX])
+        sys.stderr.write(CLEAR)
 
     shown = threading.Thread(target=show, name="progress", daemon=True)
     shown.start()

@@ -106,7 +106,10 @@ class LimitOrders(Api[R]):
 
     @operation
     def cancel_all(self) -> Flow[list[Landed]]:
-        """Cancel all open orders of the wallet, five in a transaction. Repeating is safe."""
+        """Cancel all open orders of the wallet, five in a transaction. Repeating is safe.
+
+        Raises `Refused` if none is open.
+        """
         return (yield from _cancel(self._session, self._root, None))
 
     @operation

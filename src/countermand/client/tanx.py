@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from operator import index
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from countermand.client import words
 from countermand.client.effects import Flow, Sign
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unsafe
-from countermand.client.exchange import Answered, exchange, request, with_header
+from countermand.client.exchange import Answered, changing_nothing, exchange, request, with_header
 from countermand.client.numbers import Number, decimal, whole, without_none
 from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
 from countermand.client.session import Policy, Session
@@ -116,7 +117,8 @@ class Tanx(Api[R]):
         asked: dict[str, Any] = {"market": market, "ord_type": kind, "side": side, "volume": decimal("volume", volume)}
         prices = {"price": price, "stop_price": stop_price}
         asked |= {name: decimal(name, given) for name, given in prices.items() if given is not None}
-        draft = yield from _asked(session, "POST", "/sapi/v1/orders/nonce/", Draft, asked)
+        with changing_nothing():
+            draft = yield from _asked(session, "POST", "/sapi/v1/orders/nonce/", Draft, asked)
         message = stark.from_hex(draft.msg_hash)
         if message is None or not 0 < message < stark.BOUND:
             raise Unsafe(f"not signed: {draft.msg_hash[:80]!r} is no hash that a Stark key signs")
@@ -190,7 +192,11 @@ class Tanx(Api[R]):
 
 
 def _number(key: int | str) -> int:
-    return int(key, 16) if isinstance(key, str) else key
+    """What is no key is not shown: it may be one, but for a slip."""
+    try:
+        return int(key, 16) if isinstance(key, str) else index(key)
+    except (TypeError, ValueError):
+        raise ValueError("give a private key as a number, or as a text of hexadecimal digits") from None
 
 
 def _headers(session: TanxSession) -> dict[str, str]:
@@ -200,7 +206,8 @@ def _headers(session: TanxSession) -> dict[str, str]:
 def _log_in(session: TanxSession) -> Flow[None]:
     """A text serves once. If the answer to its signature is lost, or it ended meanwhile, another is taken."""
     for attempt in range(_TEXTS_MAX):
-        answered = yield from _sign_login(session)
+        with changing_nothing():
+            answered = yield from _sign_login(session)
         if answered.ok:
             session.tokens = _converted(_field(answered, "token"), Tokens)
             return
@@ -227,7 +234,8 @@ def _refresh(session: TanxSession) -> Flow[None]:
     assert session.tokens is not None, "there were tokens"
     body = {"refresh": session.tokens.refresh}
     sent = request("POST", "/sapi/v1/auth/token/refresh/", body, headers=_headers(session))
-    answered = yield from exchange(session.policy, sent)
+    with changing_nothing():
+        answered = yield from exchange(session.policy, sent)
     if answered.ok:
         session.tokens = _payload(answered, Tokens)
     else:

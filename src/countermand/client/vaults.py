@@ -24,7 +24,7 @@ from countermand.client.exchange import (
     request,
     with_header,
 )
-from countermand.client.session import Session
+from countermand.client.session import Policy, Session
 from countermand.client.shapes.trigger import (
     CancellingAnswer,
     ChallengeAnswer,
@@ -410,17 +410,20 @@ def withdraw(
                 return done
             if isinstance(problem, OutcomeUnknown) or cancels >= _CANCELS_MAX:
                 raise
-            if not words.says(problem.words, *words.CANCEL_AGAIN) and not _may_pass(problem):
-                raise
-            if waited >= session.policy.find_s:
+            if waited >= _patience(problem, session.policy):
                 raise
         yield Pause(pause)
         waited, pause = waited + pause, min(pause * 2, session.policy.pause_max_s)
 
 
-def _may_pass(refusal: Refused) -> bool:
-    """Whether the order is only busy: a fill is under way, and ends it or leaves it open."""
-    return words.says(refusal.words, *words.EXECUTING)
+def _patience(refusal: Refused, policy: Policy) -> float:
+    """How long another try may help: seconds, 0 for never.
+
+    The history may not tell of the withdrawal yet; or a fill is under way, and ends the order or leaves it open.
+    """
+    if words.says(refusal.words, words.IS_CANCELLED):
+        return policy.lag_s
+    return policy.find_s if words.says(refusal.words, *words.CANCEL_AGAIN, *words.EXECUTING) else 0
 
 
 def withdrawal_in(events: Sequence[Any], order_id: str) -> Withdrawn | None:

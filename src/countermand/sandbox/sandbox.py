@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -53,8 +54,11 @@ _SETTINGS: Final = "sandbox_settings"
 CLOCK: Final = "clock"
 _CLOCK_DECODER: Final = msgspec.json.Decoder(ClockSetting)
 SEED: Final = "seed"
-_RESETTING: Final = "resetting"
+RESETTING: Final = "resetting"
 """There from the beginning of a reset to its end; its body is the seed that was asked for."""
+BEGINNING: Final = "beginning"
+"""There until the first tokens have prices: from the commit on by which this is a sandbox, or the end of a reset."""
+NULL: Final = b"null"
 _SEED_DECODER: Final = msgspec.json.Decoder(int | None)
 LATEST: Final = Instant(221_845_392_000_000)
 """The beginning of the year 9000. Answers write years in four digits, also those of what lasts for centuries."""
@@ -114,13 +118,15 @@ class Sandbox:
     async def begin(self) -> None:
         """Sets the prices of the first tokens that were never set, once the orders are loaded."""
         await self._deps.shard.loaded()
-        cut_short = await self._deps.store.setting(_RESETTING)
+        cut_short = await self._deps.store.setting(RESETTING)
         if cut_short is not None:
             _log.warning("a reset was cut short, and is completed")
-            await self._reset(_checked_seed(_RESETTING, _decoded(_RESETTING, cut_short, _SEED_DECODER)))
+            await self._reset(_checked_seed(RESETTING, _decoded(RESETTING, cut_short, _SEED_DECODER)))
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
+        with suppress(Unavailable):  # It may stay: the next start, or reset, forgets it.
+            await self._deps.store.forget(BEGINNING)
         for token in await self._deps.added_tokens():
             await self._deps.equip(token)  # A crash may have cut its addition short.
         await self._deps.markets.begin()
@@ -323,7 +329,7 @@ class Sandbox:
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
-        await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
+        await self._deps.store.set(RESETTING, msgspec.json.encode(seed))
         await self.while_nothing_is_written(lambda: self._empty(seed))
         self.seed = seed
         self._deps.ids.reseed(seed)
@@ -353,7 +359,7 @@ class Sandbox:
         await self._deps.chain.reset(self._deps.genesis())
         self._deps.invalidate()
         # With it, that a reset is under way: the seed is stored in the same commit, or a crash would lose it.
-        await self._deps.store.clear(but={SEED: msgspec.json.encode(seed)})
+        await self._deps.store.clear(but={SEED: msgspec.json.encode(seed), BEGINNING: NULL})
 
 
 def _dollars(price: UsdPrice) -> str:

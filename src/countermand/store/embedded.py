@@ -251,6 +251,16 @@ async def check_that_it_runs(data_directory: Path, there: Path) -> None:
     await _run(identity, there, [_binary("postgres"), "--version"])
 
 
+def has_database(data_directory: Path) -> bool:
+    return (data_directory / "postgres").exists()
+
+
+def check_version(data_directory: Path) -> None:
+    """Raises PostgresUnavailable if there is a database in this directory that our PostgreSQL did not make."""
+    if has_database(data_directory):
+        _check_version(data_directory / "postgres")
+
+
 def running_dsn(data_directory: Path) -> str | None:
     """How to connect to the PostgreSQL that another process runs in this data directory, if one does."""
     cluster = data_directory.absolute() / "postgres"
@@ -332,7 +342,10 @@ def _check_version(cluster: Path) -> None:
             f"{cluster} holds no PostgreSQL: {error}; restore it from a backup, or give another --data"
         ) from error
     if version != str(MAJOR_VERSION):
-        raise PostgresUnavailable(f"{cluster} was made by PostgreSQL {version}, and this is {MAJOR_VERSION}")
+        raise PostgresUnavailable(
+            f"{cluster} was made by PostgreSQL {version}, and this is {MAJOR_VERSION}; "
+            "give another --data, or use the Countermand that made it"
+        )
 
 
 def _private_directory(name: str, identity: ProcessIdentity) -> Path:

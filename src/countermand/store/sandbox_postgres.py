@@ -38,6 +38,10 @@ class PostgresSandboxStore:
         with asking():
             await self._pool.execute(_SET, name, body)
 
+    async def forget(self, name: str) -> None:
+        with asking():
+            await self._pool.execute("DELETE FROM sandbox_settings WHERE name = $1", name)
+
     async def tokens(self) -> Sequence[TokenRow]:
         """In the order in which they were added."""
         with reading("sandbox_tokens"):

@@ -21,6 +21,7 @@ _SERVE: Final = "UPDATE venue SET founded_as = coalesce(founded_as, $1), served_
 # A sandbox that still runs is fenced out first, so that it invents no further price.
 _FENCE: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1"
 _FORGET_PRICES: Final = "DELETE FROM prices"
+_SET: Final = "INSERT INTO sandbox_settings (name, body) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _INCARNATION: Final = "SELECT token_incarnation FROM venue"
 _RAISE_INCARNATION: Final = "UPDATE venue SET token_incarnation = token_incarnation + 1 RETURNING token_incarnation"
 _LIVE: Final = "SELECT id::text, body FROM {table} WHERE shard = $1 AND live ORDER BY id"
@@ -36,10 +37,14 @@ class PostgresVenue:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def serve_as_sandbox(self) -> None:
-        """Remembers that the database is a sandbox's from now on. Raises `VenueRefused`, and changes nothing then."""
-        async with self._judged("sandbox", EMBEDDED):
-            pass
+    async def serve_as_sandbox(self, beginning: tuple[str, bytes]) -> None:
+        """Remembers that the database is a sandbox's from now on. Raises `VenueRefused`, and changes nothing then.
+
+        `beginning`: a setting, by its name and its body, that is there from this commit on, unless it was one before.
+        """
+        async with self._judged("sandbox", EMBEDDED) as (connection, before):
+            if before != "sandbox":
+                await connection.execute(_SET, *beginning)
 
     async def serve_as_venue(self, chain: str, is_filling: Callable[[int, OrderId, bytes], bool]) -> None:
         """The same for a venue, which forgets the prices of a sandbox.

@@ -6,7 +6,7 @@ A transaction that has to stay as it was crafted is then another one, and a clie
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.compute_budget import set_compute_unit_price
@@ -15,6 +15,7 @@ from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 
 Guard = Literal["lighthouse", "compute-budget"]
+GUARDS: Final = get_args(Guard)
 AnyMessage = Message | MessageV0
 
 LIGHTHOUSE: Final = Pubkey.from_string("L2TExMFKdjpN9kozasaurPirfHy9P8sbXoAN1qA3S95")

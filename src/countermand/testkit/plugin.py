@@ -62,6 +62,8 @@ class _Sandbox:
 
         self._process = SandboxProcess(directory, options)
         self._venue: Countermand | None = None
+        self._seed: int | None = None
+        """Of the options: a reset without one makes ids unpredictable."""
         self._problem: str | None = None
 
     def clean(self) -> "Countermand":
@@ -74,12 +76,13 @@ class _Sandbox:
         try:
             if self._venue is None:
                 self._venue = Countermand(self._process)
+                self._seed = self._venue.state()["seed"]
                 return self._venue
             try:
-                self._venue.reset()
+                self._venue.reset(seed=self._seed)
             except LostAnswer:  # The test before has ended it.
                 self._venue.restart()
-                self._venue.reset()
+                self._venue.reset(seed=self._seed)
         except SandboxNotStarted as problem:
             self._problem = str(problem)
             pytest.fail(self._problem, pytrace=False)

@@ -87,8 +87,7 @@ class TriggerOrders:
 
     def _placed(self, family: str, body: dict[str, object], more: dict[str, object]) -> str:
         """Crafts the deposit, signs it, and creates the order."""
-        token = self._token()
-        registered = self._answer("GET", "/vault/register", None, token)
+        registered = self._signed_in("GET", "/vault/register", None, self._token())
         if registered.status != _REGISTERED_BEFORE:
             registered.ok()
         asked = {
@@ -98,6 +97,7 @@ class TriggerOrders:
             "amount": body["inputAmount"],
             "orderType": family,
         }
+        token = self._token()
         craft = self._request("POST", "/deposit/craft", asked | more, token=token)
         signed = self._wallet.sign_transaction(craft["transaction"])
         deposit = {"depositRequestId": craft["requestId"], "depositSignedTx": signed}
@@ -131,10 +131,14 @@ class TriggerOrders:
         return token
 
     def _request(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Any:
+        return self._signed_in(method, path, body, token).ok()
+
+    def _signed_in(self, method: str, path: str, body: object, token: str | None) -> Answer:
+        """Anew, if the token has ended."""
         answer = self._answer(method, path, body, token)
         if answer.status == 401 and token is not None:
             answer = self._answer(method, path, body, self._new_token())
-        return answer.ok()
+        return answer
 
     def _answer(self, method: str, path: str, body: object, token: str | None) -> Answer:
         for _ in range(_TRIES - 1):

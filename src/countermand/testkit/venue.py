@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from solders.keypair import Keypair
 
 from countermand.testkit.amounts import Number, base_units, text, whole_tokens
-from countermand.testkit.guards import Guard
+from countermand.testkit.guards import GUARDS, Guard
 from countermand.testkit.http import Answer, Connection, RequestRefused
 from countermand.testkit.process import Announced, SandboxProcess
 from countermand.testkit.wallet import Wallet
@@ -61,6 +61,8 @@ class Venue:
 
         `guard`: it alters transactions before it signs, as real wallets do: "lighthouse" or "compute-budget".
         """
+        if guard not in (None, *GUARDS):
+            raise ValueError(f"guard={guard!r} is none; give {' or '.join(map(repr, GUARDS))}")
         wallet = Wallet(self, Keypair() if keypair is None else keypair, guard)
         for symbol, amount in holdings.items():
             self.airdrop(wallet.address, self._by_symbol(symbol).symbol, amount)
