@@ -12,7 +12,7 @@ from countermand.solana.embedded import (
 )
 from countermand.solana.ledger_store import LedgerEpoch
 from countermand.solana.port import ChainUnavailable
-from countermand.solana.tokens import USDC_MINT, associated_token_address
+from countermand.solana.tokens import SYSTEM_PROGRAM, USDC_MINT, associated_token_address
 from countermand.solana.upkeep import RELOAD_PAUSE_MS
 from tests.gifts import faucet_of
 from tests.orders.trigger.stubs import under_virtual_time
@@ -31,7 +31,7 @@ from tests.solana.chain_support import (
     wallet,
 )
 
-ALICE, BOB = wallet(1), wallet(2)
+ALICE, BOB, CAROL = wallet(1), wallet(2), wallet(3)
 
 
 @pytest.fixture
@@ -182,6 +182,23 @@ async def test_what_is_queued_meanwhile_is_one_batch(store: FaultyStore, clock: 
     await asyncio.gather(first, *others)
     assert [len(batch.transactions) for batch in store.batches[-2:]] == [1, 4]
     assert len(store.batches[-1].written) == 2, "each account once, as it is at last"
+    await chain.close()
+
+
+async def test_only_what_changed_waits_for_its_commit(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    others = await chain.accounts([address(BOB), SYSTEM_PROGRAM])
+    store.gate.clear()
+    await chain.send(await pays(chain, ALICE, address(CAROL), SOL))
+    read = asyncio.create_task(chain.accounts([address(BOB), address(CAROL)]))
+    async with asyncio.timeout(1):
+        assert await chain.accounts([address(BOB), SYSTEM_PROGRAM]) == others, "these do not"
+    await asyncio.sleep(0)
+    assert not read.done(), "one of these does"
+    store.gate.set()
+    (_, carols) = await read
+    assert carols is not None
+    assert carols.lamports == SOL
     await chain.close()
 
 

@@ -338,7 +338,7 @@ class EmbeddedChain:
         slot = live.see_time() if any(address.startswith("Sysvar") for address in addresses) else None
         found = [live.machine.get(key) for key in keys]
         infos = [None if account is None else _info(account) for account in found]
-        await live.settled()
+        await live.commits.changes_of(keys)
         if slot is not None:
             await self._upkeep.promise(live, slot)
         return infos

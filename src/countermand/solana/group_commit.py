@@ -6,7 +6,7 @@ a position is shown before a batch up to it is committed.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct, field
 from solders.account import Account
@@ -136,6 +136,15 @@ class GroupCommit:
                 return
         assert self._failure is not None
         raise self._failure
+
+    async def changes_of(self, accounts: Collection[Pubkey]) -> None:
+        """Returns when the newest change of each of these accounts is committed; at once if none of them waits."""
+        if self._failure is not None:
+            raise self._failure
+        for batch in reversed(self._batches):
+            if not batch.accounts.keys().isdisjoint(accounts):
+                await batch.committed()
+                return
 
     async def run(self, on_committed: Callable[[OpenBatch], None]) -> None:
         """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling every waiter."""
