@@ -38,6 +38,7 @@ from countermand.dialects.trigger_v1.wire import (
 )
 from countermand.kernel.ports import Clock, Unavailable
 from countermand.orders.chain.model.order import ChainFamily
+from countermand.orders.chain.moments import as_of_one_moment
 from countermand.orders.chain.ports import ChainHistoryQuery, Histories
 from countermand.orders.limit.model.cancelling import chosen
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder, Unsigned
@@ -222,11 +223,11 @@ class OpenOrdersResource:
     async def on_get(self, req: Request) -> Answer:
         asked = _OPEN_ORDERS.read(req.params)
         mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
-        found = chosen(await self._context.limits.open_orders(_wallet(asked), *mints), None)
+        user = _wallet(asked)
         if asked.response_v2 in ("0", "false", "False"):
-            return Answer(await _array_of(found))
-        rows = await _open_page(self._context, found, asked.page)
-        return Answer(encode(_page(rows, len(found), asked.page)))
+            return Answer(await _array_of(chosen(await self._context.limits.open_orders(user, *mints), None)))
+        total, rows = await _open_page(self._context, user, mints, asked.page)
+        return Answer(encode(_page(rows, total, asked.page)))
 
 
 class TriggerOrdersResource:
@@ -240,8 +241,7 @@ class TriggerOrdersResource:
         mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
         with_failed = asked.include_failed_tx in ("true", "True")
         if asked.order_status == "active":
-            found = chosen(await self._context.limits.open_orders(user, *mints), None)
-            total, rows = len(found), await _open_page(self._context, found, asked.page, with_failed=with_failed)
+            total, rows = await _open_page(self._context, user, mints, asked.page, with_failed=with_failed)
         else:
             total, rows = await _history_page(self._context, user, mints, asked.page, with_failed=with_failed)
         answer = TriggerOrdersAnswer(
@@ -272,14 +272,32 @@ class HistoryResource:
 
 
 async def _open_page(
-    context: TriggerV1Context, oldest_first: Sequence[OpenLimitOrder], page: int, *, with_failed: bool = False
-) -> list[OrderRow]:
-    """The newest first, each with its trades as of one instant. One that ended since its account was read is left out.
+    context: TriggerV1Context,
+    maker: Wallet,
+    mints: tuple[Mint | None, Mint | None],
+    page: int,
+    *,
+    with_failed: bool = False,
+) -> tuple[int, list[OrderRow]]:
+    """How many there are, and those of the page, the newest first, each with its trades as of one instant.
 
     What the index does not know, since it began later, the chain may.
     """
     start = (page - 1) * ROWS_OF_A_PAGE
-    orders = oldest_first[::-1][start : start + ROWS_OF_A_PAGE]
+
+    async def read() -> tuple[tuple[int, list[OrderRow]], bool]:
+        found = chosen(await context.limits.open_orders(maker, *mints), None)
+        orders = found[::-1][start : start + ROWS_OF_A_PAGE]
+        rows = await _open_rows(context, orders, with_failed=with_failed)
+        return (len(found), rows), len(rows) < len(orders)
+
+    return await as_of_one_moment(read)
+
+
+async def _open_rows(
+    context: TriggerV1Context, orders: Sequence[OpenLimitOrder], *, with_failed: bool
+) -> list[OrderRow]:
+    """One that ended since its account was read is left out."""
     told = await context.index.open_at([order.address for order in orders], with_failed=with_failed)
     named = (*orders, *(each.order for each in told.values()))
     decimals = await context.limits.decimals_of(

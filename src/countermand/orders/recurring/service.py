@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 
 from countermand.kernel.ports import Clock
 from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder
+from countermand.orders.chain.moments import as_of_one_moment
 from countermand.orders.chain.ports import ChainHistoryQuery, Histories, Traded
 from countermand.orders.recurring.model.decide import (
     CycleBounds,
@@ -181,9 +182,15 @@ class RecurringService:
     ) -> OrderPage:
         """The newest first. `page` counts from 1; `mint`: only those that sell or buy it.
 
-        Each comes with its trades as of one instant; one that ended since its account was read is left out. What the
-        index does not know of them, since it began later, the chain may.
+        Each comes with its trades as of one instant. What the index does not know of them, since it began later, the
+        chain may.
         """
+        return await as_of_one_moment(lambda: self._open_orders(wallet, page, mint, with_failed=with_failed))
+
+    async def _open_orders(
+        self, wallet: Wallet, page: int, mint: Mint | None, *, with_failed: bool
+    ) -> tuple[OrderPage, bool]:
+        """Also whether one of them ended since its account was read; it is left out."""
         found = [
             (address, order)
             for address, order in await self._orders_of(wallet)
@@ -201,7 +208,7 @@ class RecurringService:
                 orders.append(_told_order(known, decimals))
             elif await self._index.last_at(address) is None:
                 orders.append(_open_order(address, order, decimals, await self._opened_by(address, order)))
-        return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS))
+        return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS)), len(orders) < len(shown)
 
     async def history(
         self, wallet: Wallet, page: int, mint: Mint | None = None, *, with_failed: bool = False
