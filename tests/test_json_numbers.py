@@ -133,3 +133,9 @@ def test_a_query_gets_no_part_of_a_number() -> None:
 def test_a_price_that_a_program_computed_is_the_nearest(written: str, picodollars: int | Inexact) -> None:
     """A text says what is meant."""
     assert usd_of(msgspec.Raw(written.encode())) == (written.strip('"'), picodollars)
+
+
+@pytest.mark.parametrize("text", [b'"\xff"', b'"\\ud800"'])
+def test_a_price_in_a_text_that_cannot_be_read_is_no_number(text: bytes) -> None:
+    _, price = usd_of(msgspec.Raw(text))
+    assert price is Inexact.NOT_A_NUMBER

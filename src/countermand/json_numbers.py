@@ -12,6 +12,7 @@ from typing import Final, TypeVar, get_args
 
 import msgspec
 
+from countermand.json_flaws import DECODING_ERRORS
 from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, exact, nearest
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -41,10 +42,14 @@ def usd_of(raw: msgspec.Raw) -> tuple[str, int | Inexact]:
 
     A text is exact. A JSON number is what a program computed, and the nearest is meant.
     """
-    text, read = bytes(raw).decode("utf-8", "replace").strip(), nearest
-    if text[:1] == '"':
-        text, read = msgspec.json.decode(raw, type=str), exact
-    return text, read(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
+    text = bytes(raw).decode("utf-8", "replace").strip()
+    if text[:1] != '"':
+        return text, nearest(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
+    try:
+        text = msgspec.json.decode(raw, type=str)
+    except DECODING_ERRORS:
+        return text, Inexact.NOT_A_NUMBER
+    return text, exact(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
 
 
 def converted(params: Mapping[str, object], shape: type[T]) -> T:

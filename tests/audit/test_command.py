@@ -156,7 +156,7 @@ async def test_a_command_waits_for_another_that_has_started_the_database(copy: P
 async def test_a_command_does_not_wait_for_ever(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "TURN_S_MAX", 0)
     async with database_beside(copy, None):
-        with pytest.raises(PostgresUnavailable, match="another command is at work in "):
+        with pytest.raises(PostgresUnavailable, match="another command has been at work in "):
             async with database_beside(copy, None):
                 pass
 

@@ -152,6 +152,12 @@ def test_a_price_without_an_exact_meaning(alice: User, price: str) -> None:
     assert (status, said["error"], list(said["details"])) == (400, "Request validation failed", ["triggerPriceUsd"])
 
 
+def test_a_price_in_a_text_that_is_not_utf_8(alice: User) -> None:
+    raw = b'{"orderType":"single","triggerPriceUsd":"\xff"}'
+    status, said = ask(alice, "PATCH", f"/trigger/v2/orders/price/{NOWHERE}", raw)
+    assert (status, said["details"]) == (400, {"triggerPriceUsd": "Invalid input: must be a finite decimal number"})
+
+
 @pytest.mark.parametrize(
     "price", ["1e-12", "1E12", "210.00", '"210.00"', "2.1e2", "210.000000000000000000", "0.000000000001e12"]
 )

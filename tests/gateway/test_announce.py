@@ -9,6 +9,8 @@ from countermand.gateway.announce import announce, announce_demo, begin_announci
 from countermand.gateway.server import Addresses
 from countermand.settings import Settings, StartRefused
 
+DEEP = f'{{"x": {"[" * 100_000}{"]" * 100_000}}}'
+
 
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_the_console_of_either_root_is_among_the_urls(sandbox: bool, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,7 +33,7 @@ def test_an_empty_file_and_an_earlier_announcement_are_removed(tmp_path: Path, b
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("content", ["[project]", "{}", '{"url": "http://127.0.0.1"}'])
+@pytest.mark.parametrize("content", ["[project]", "{}", '{"url": "http://127.0.0.1"}', DEEP])
 def test_a_file_of_something_else_is_not_lost(tmp_path: Path, content: str) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_text(content)

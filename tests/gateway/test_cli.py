@@ -327,6 +327,8 @@ def test_doctor_looks_at_a_database_that_is_there(
     options = [str(tmp_path / each) if each in ("none", "there") else each for each in named]
     told = json.loads(command("doctor", "--port", "0", "--data", str(tmp_path), "--json", *options).stdout)
     assert [each["check"] for each in told["findings"] if each["verdict"] == "wrong"] == wrong
+    remedies = {each["check"]: each.get("remedy", "") for each in told["findings"]}
+    assert ("if its first start was cut short" in remedies["master seed"]) is ("master seed" in wrong)
 
 
 async def test_doctor_looks_at_the_encoding_of_the_database(database_url: str) -> None:

@@ -191,8 +191,12 @@ def _seed(settings: Settings) -> Finding:
         remedy = "give the 32 bytes that the venue began with, mode 0600; if they are lost, from a backup"
         return Finding("master seed", "wrong", str(refused), remedy)
     if seed is None and settings.database_url is None and has_database(settings.data):
-        found = f"{path} is not there, and the database in {settings.data} began with one"
-        return Finding("master seed", "wrong", found, "give --master-seed that file, or restore it from a backup")
+        found = f"{path} is not there, but a database is in {settings.data}"
+        remedy = (
+            "give --master-seed the file that it began with, or restore it from a backup; "
+            "if its first start was cut short there is none yet, and the next start makes it"
+        )
+        return Finding("master seed", "wrong", found, remedy)
     if seed is None:
         return Finding("master seed", "ok", f"{path} is not there; the first start with an empty database makes it")
     return Finding("master seed", "ok", f"{path} can be read")

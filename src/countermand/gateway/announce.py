@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from countermand.gateway.server import Addresses
+from countermand.json_flaws import DECODING_ERRORS
 from countermand.settings import Settings, StartRefused
 
 _NAME_WIDTH: Final = len("Countermand is ready:")
@@ -76,8 +77,9 @@ def end_announcing(settings: Settings) -> None:
     file = settings.announce
     if file is None:
         return
-    with suppress(OSError, msgspec.MsgspecError):
-        if msgspec.json.decode(file.read_bytes(), type=Announcement).pid == os.getpid():
+    with suppress(OSError):
+        announced = _announced(file.read_bytes())
+        if announced is not None and announced.pid == os.getpid():
             file.unlink()
 
 
@@ -86,11 +88,14 @@ def _may_be_replaced(file: Path) -> bool:
     if not file.is_file():
         return not file.exists() or file.is_dir()  # Of a directory it is the system that says what is wrong.
     content = file.read_bytes()
+    return not content or _announced(content) is not None
+
+
+def _announced(content: bytes) -> Announcement | None:
     try:
-        msgspec.json.decode(content, type=Announcement)
-    except msgspec.MsgspecError:
-        return not content
-    return True
+        return msgspec.json.decode(content, type=Announcement)
+    except DECODING_ERRORS:
+        return None
 
 
 def _print(lines: Sequence[tuple[str, str]]) -> None:

@@ -60,7 +60,7 @@ async def _lock(lock: int, data: Path) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise PostgresUnavailable(
-                    f"another command is at work in {data} since {TURN_S_MAX} s; run this one when it is done"
+                    f"another command has been at work in {data} for {TURN_S_MAX} s; run this one when it is done"
                 ) from None
             await asyncio.sleep(_LOOK_S)
         else:
