@@ -32,7 +32,7 @@ def collector() -> Iterator[None]:
 async def looking(monkeypatch: pytest.MonkeyPatch, memory: list[int]) -> None:
     """So many bytes at each look, the last for ever."""
     monkeypatch.setattr(garbage, "_PERIOD_S", 0.001)
-    monkeypatch.setattr(garbage, "_peak_memory", lambda: memory.pop(0) if len(memory) > 1 else memory[0])
+    monkeypatch.setattr(garbage, "_memory", lambda: memory.pop(0) if len(memory) > 1 else memory[0])
     task = asyncio.create_task(garbage.collect_garbage())
     await asyncio.sleep(0.001 * PERIODS * 4)
     task.cancel()
@@ -80,3 +80,12 @@ def test_a_wave_of_requests_is_no_reason_to_look() -> None:
     finally:
         gc.callbacks.remove(note)
     assert not looks
+
+
+def test_what_memory_takes_is_what_is_there_now() -> None:
+    before = garbage._memory()
+    held = bytearray(b"1" * 50_000_000)
+    most = garbage._memory()
+    del held
+    assert before < most
+    assert garbage._memory() < most, "not the peak"
