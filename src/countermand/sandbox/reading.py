@@ -110,7 +110,7 @@ def _info_of(kind: Any) -> inspect.Type:
 
 
 def _read(value: Any, info: inspect.Type, path: str) -> Any:
-    """The value as msgspec decodes it: whole numbers are integers, and what is read exactly elsewhere is text."""
+    """The value as msgspec decodes it: whole numbers are integers, and what is read elsewhere stays as written."""
     match info:
         case inspect.StructType():
             return _read_fields(_object(value, info, path), info, path)
@@ -129,8 +129,10 @@ def _read(value: Any, info: inspect.Type, path: str) -> Any:
             return _read_choice(value, [str(each) for each in values], path)
         case inspect.IntType() if isinstance(value, WrittenNumber):
             return _whole(value, path)
+        case inspect.RawType() if isinstance(value, WrittenNumber):
+            return msgspec.Raw(value.encode())
         case inspect.RawType() if isinstance(value, str):
-            return keepable(path, str(value))
+            return keepable(path, value)
         case inspect.StrType() if isinstance(value, str) and not isinstance(value, WrittenNumber):
             return keepable(path, value)
         case inspect.BoolType() if isinstance(value, bool):
