@@ -126,11 +126,16 @@ def test_only_orders_of_the_user_and_of_the_program(stage: Stage) -> None:
         ({}, "missing field `user`"),
         ({"user": USER}, "missing field `recurringType`"),
         ({"user": USER, "recurringType": "time"}, "missing field `orderStatus`"),
+        (active(user=""), "missing field `user`"),
+        (active(orderStatus=""), "missing field `orderStatus`"),
         (active(user="abc"), "user: String is the wrong size"),
         (active(mint="0"), "mint: Invalid Base58 string"),
         (active(recurringType="x"), "recurringType: unknown variant `x`, expected one of `time`, `price`, `all`"),
         (active(orderStatus="open"), "orderStatus: unknown variant `open`, expected one of `active`, `history`"),
-        (active(includeFailedTx="1"), "includeFailedTx: unknown variant `1`, expected one of `true`, `false`"),
+        (
+            active(includeFailedTx="1"),
+            "includeFailedTx: unknown variant `1`, expected one of `true`, `True`, `false`, `False`",
+        ),
         *(
             (active(page=page), "page: invalid value: expected an integer of at least 1")
             for page in ("0", "-1", "1.5", "-1.0", "1e9999999", "x", "१", "9" * 40, " 1")
@@ -152,7 +157,14 @@ def test_there_are_no_orders_by_price(stage: Stage, status: str) -> None:
     assert answer.json == {"user": USER, "orderStatus": status, "price": [], "totalPages": 0, "page": 1}
 
 
-@pytest.mark.parametrize("more", [{"includeFailedTx": "false"}, {"includeFailedTx": "true"}, {"other": "x"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({"includeFailedTx": given} for given in ("true", "True", "false", "False")),
+        {"page": "", "mint": "", "includeFailedTx": ""},
+        {"other": "x"},
+    ],
+)
 def test_what_else_may_be_asked(stage: Stage, more: dict[str, str]) -> None:
     assert keys(stage.get(**active(**more))) == [ORDER]
 

@@ -517,3 +517,16 @@ def test_a_choice_that_is_none_is_told_with_those_that_are(
 ) -> None:
     got = venue.get("/trigger/v1/getTriggerOrders", user=MAKER, **query)
     assert (got.status, got.body["cause"]) == (400, cause)
+
+
+@pytest.mark.parametrize("field", ["makingAmount", "takingAmount", "expiredAt", "slippageBps", "feeBps"])
+def test_a_number_with_decimals_is_told_to_be_none_that_is_whole(venue: LimitVenue, field: str) -> None:
+    """`20000000.0` is taken: that it is a float says nothing."""
+    got = venue.post("/trigger/v1/createOrder", params(**{field: 0.57 * 10**8}))
+    assert (got.status, got.body["cause"]) == (400, f"params.{field}: expected a whole number")
+
+
+@pytest.mark.parametrize("page", ["abc", "1.5", ""])
+def test_a_page_that_is_no_number(venue: LimitVenue, page: str) -> None:
+    got = venue.get("/limit/v2/orderHistory", wallet=MAKER, page=page)
+    assert (got.status, got.body["cause"]) == (400, "page: expected a whole number")

@@ -283,6 +283,8 @@ def test_a_cycle_whose_swap_fails_is_tried_again(venue: Venue, saver: Saver) -> 
     order, _ = saver.opens(104 * USDC, SOL)
     venue.settles()
     assert [row["event"] for row in timeline(venue, order)] == ["order_opened", "transaction_failed"]
+    told = {given: saver.lists(includeFailedTx=given)["time"][0] for given in ("true", "True", "false", "False", "")}
+    assert [len(row["trades"]) for row in told.values()] == [1, 1, 0, 0, 0]
     venue.price(SOL, "150")
     venue.settles()
     assert [row["event"] for row in timeline(venue, order)].count("cycle_filled") == 1

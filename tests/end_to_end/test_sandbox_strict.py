@@ -229,6 +229,14 @@ def test_whole_numbers_may_be_written_as_any_javascript_writes_them(venue: Venue
     assert venue.remaining_faults() == {"failSwaps": 2, "dropTransactions": 100}
 
 
+def test_a_price_that_a_program_computed_is_the_nearest_of_twelve_decimals(venue: Venue) -> None:
+    """A text is exact."""
+    venue.ask("PUT", "/sandbox/prices", {"SOL": 200 * 1.1, "JUP": 1 / 3}).ok()
+    venue.ask("POST", "/sandbox/tokens", {"symbol": "SUM", "decimals": 6, "price": 0.1 + 0.2}).ok()
+    assert set(prices(venue).values()) >= {"220", "0.333333333333", "0.3"}
+    assert venue.ask("PUT", "/sandbox/prices", {"SOL": "220.00000000000003"}).status == 400
+
+
 # --- all or nothing
 
 

@@ -258,6 +258,12 @@ def test_an_operator_amends_an_order_and_the_event_says_so(venue: Venue, alice: 
     assert alice.sees(order)["triggerPriceUsd"] == 270.25
 
 
+def test_an_operator_s_price_that_a_program_computed_is_the_nearest(venue: Venue, alice: Trader) -> None:
+    order = alice.places(SELL)
+    shown = venue.ask("PATCH", f"/sandbox/orders/{order}", {"triggerPriceUsd": 200 * 1.1}).ok()
+    assert shown["legs"][0]["triggerPriceUsd"] == "220"
+
+
 def test_an_operator_s_cancel_leaves_the_withdrawal_to_the_wallet(venue: Venue, alice: Trader) -> None:
     order = alice.places(oco(sell=1 * SOL, take_profit=300, stop_loss=100))
     shown = venue.ask("DELETE", f"/sandbox/orders/{order}").ok()

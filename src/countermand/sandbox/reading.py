@@ -110,7 +110,7 @@ def _info_of(kind: Any) -> inspect.Type:
 
 
 def _read(value: Any, info: inspect.Type, path: str) -> Any:
-    """The value as msgspec decodes it: whole numbers are integers, and others stay as they were written."""
+    """The value as msgspec decodes it: whole numbers are integers, and what is read elsewhere stays as written."""
     match info:
         case inspect.StructType():
             return _read_fields(_object(value, info, path), info, path)
@@ -132,7 +132,7 @@ def _read(value: Any, info: inspect.Type, path: str) -> Any:
         case inspect.RawType() if isinstance(value, WrittenNumber):
             return msgspec.Raw(value.encode())
         case inspect.RawType() if isinstance(value, str):
-            return keepable(path, str(value))
+            return keepable(path, value)
         case inspect.StrType() if isinstance(value, str) and not isinstance(value, WrittenNumber):
             return keepable(path, value)
         case inspect.BoolType() if isinstance(value, bool):

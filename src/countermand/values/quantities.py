@@ -102,7 +102,7 @@ def exact(text: str, *, scale: int, bound: int) -> int | Inexact:
 def nearest(text: str, *, scale: int, bound: int) -> int | Inexact:
     """The same for what programs compute with floating point: the nearest whole number, of two the even one.
 
-    `150 * 1.1` is 165.00000000000003 in JavaScript and Python. What comes to nothing is too precise.
+    `200 * 1.1` is 220.00000000000003 in JavaScript and Python. What comes to nothing is too precise.
     """
     read = _digits(text, scale)
     if isinstance(read, Inexact):

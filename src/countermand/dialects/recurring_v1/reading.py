@@ -70,12 +70,12 @@ class QueryReader(Generic[_T]):
         self._shape = shape
 
     def read(self, params: Mapping[str, Any]) -> _T:
-        """Raises `RecurringDeclined`."""
+        """Raises `RecurringDeclined`. An empty value is none: all that is optional is nullable in the published API."""
         for name, value in params.items():
             if not isinstance(value, str):
                 raise RecurringDeclined(f"duplicate field `{_echoed(name)}`")
         try:
-            return msgspec.convert(params, self._shape)
+            return msgspec.convert({name: value for name, value in params.items() if value}, self._shape)
         except msgspec.ValidationError as wrong:
             raise _declined(flaw_of(wrong)) from None
 

@@ -116,7 +116,7 @@ class OrdersResource:
             return Answer(encode(translate.no_price_orders(query, number)))
         mint = Mint(query.mint) if isinstance(query.mint, str) else None
         listed = self._orders.open_orders if query.order_status == "active" else self._orders.history
-        page = await listed(Wallet(query.user), number, mint, with_failed=query.include_failed_tx == "true")
+        page = await listed(Wallet(query.user), number, mint, with_failed=query.include_failed_tx in ("true", "True"))
         return Answer(encode(translate.from_page(query, number, page)))
 
 

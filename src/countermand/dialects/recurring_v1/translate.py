@@ -93,7 +93,7 @@ def into_page(query: OrdersParams) -> int:
     if not isinstance(query.mint, UnsetType):
         public_key("mint", query.mint)
     if not isinstance(query.include_failed_tx, UnsetType):
-        variant("includeFailedTx", query.include_failed_tx, "true", "false")
+        variant("includeFailedTx", query.include_failed_tx, "true", "True", "false", "False")
     return 1 if isinstance(query.page, UnsetType) else _page(query.page)
 
 

@@ -83,7 +83,7 @@ class OrdersParams(Shape, frozen=True, kw_only=True):
     order_status: Annotated[str, _one_of("active", "history")]
     page: str | UnsetType = UNSET
     mint: str | UnsetType = UNSET
-    include_failed_tx: Annotated[str, _one_of("true", "false")] | UnsetType = UNSET
+    include_failed_tx: Annotated[str, _one_of("true", "True", "false", "False")] | UnsetType = UNSET
 
 
 # --- answers

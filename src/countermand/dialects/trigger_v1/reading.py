@@ -8,7 +8,16 @@ from solders.pubkey import Pubkey
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v1.envelope import error
-from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, NotAChoice, choices_at, flaw_of
+from countermand.json_flaws import (
+    DECODING_ERRORS,
+    Flaw,
+    Malformed,
+    MissingField,
+    NotAChoice,
+    WrongType,
+    choices_at,
+    flaw_of,
+)
 from countermand.json_numbers import converted, with_whole_numbers
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import U64_MAX, exact
@@ -96,5 +105,8 @@ def _cause(flaw: Flaw, shape: type[msgspec.Struct]) -> str:
             return f"{field}: required"
         case NotAChoice(path=path, found=found) if choices := choices_at(shape, path):
             return f"{path}: expected one of {', '.join(choices)}, got {found}"
+        case WrongType(path=path, expected=expected, found="float" | "str") if "int" in expected:
+            # A number with decimals, or a text in a query, where all is text: types would not say what is wrong.
+            return f"{path}: expected a whole number"
     words = str(flaw)
     return f"{flaw.path or 'body'}: {words[:1].lower()}{words[1:].replace('`', '')}"
