@@ -151,7 +151,9 @@ class Process(SimulatedProcess):
         self._index = None
         if index is not None:
             index_store, node = index
-            self._index = ChainIndex(ChainIndexShard(CHAIN_SHARD, index_store, clock), index_store, node, node)
+            self._index = ChainIndex(
+                ChainIndexShard(CHAIN_SHARD, index_store, clock), index_store, node, node, is_own=True
+            )
         self._families = nodes and Families(
             parts.families,
             world.builds_for(self),

@@ -416,6 +416,18 @@ def test_a_history_outlives_a_stop_a_kill_and_an_index_that_begins_late(tmp_path
         assert venue.audit().get("differences", []) == []
 
 
+def test_what_is_known_of_before_is_no_news_to_wait_for(tmp_path: Path) -> None:
+    with running_venue(tmp_path) as venue:
+        alice = trader_in(venue)
+        alice.places(10 * USDC, JUP, take=10**12)
+        before = alice.trigger_orders()
+        assert len(before) == 1
+    with running_venue(tmp_path) as venue:
+        alice.venue = alice.trader.venue = venue
+        assert alice.trigger_orders() == before
+        assert "is late" not in venue.log.read_text()
+
+
 def test_a_kill_in_the_middle_of_business(tmp_path: Path) -> None:
     people: list[tuple[LimitTrader, Saver]] = []
     with pytest.raises(AssertionError):

@@ -14,7 +14,7 @@ from countermand.solana.ledger_store import LedgerUnavailable
 from tests.solana.chain_support import FaultyStore, ManualClock
 
 META = Meta(5_000, 150, [], [], [], [], [], [], None, [], [])
-KEY = Pubkey(b"k" * 32)
+KEY, OTHER = Pubkey(b"k" * 32), Pubkey(b"o" * 32)
 
 
 async def queue(store: FaultyStore) -> GroupCommit:
@@ -54,6 +54,23 @@ async def test_after_it_was_abandoned_every_entry_raises(enters: Callable[[Group
         enters(commits)
     assert raised.value is failure
     assert commits.idle
+
+
+async def test_what_is_committed_is_told_while_the_chain_is_replaced() -> None:
+    commits = await queue(FaultyStore())
+    commits.abandon(LedgerUnavailable("the chain is being reset"))
+    await commits.changes_of([KEY])
+
+
+async def test_what_was_not_committed_is_not_told_then() -> None:
+    """Which accounts it changed is not known any more."""
+    commits = await queue(FaultyStore())
+    puts(commits)
+    failure = LedgerUnavailable("the chain is being reset")
+    commits.abandon(failure)
+    with pytest.raises(LedgerUnavailable) as raised:
+        await commits.changes_of([OTHER])
+    assert raised.value is failure
 
 
 @pytest.mark.parametrize("enters", [lands, puts, raises_the_ceiling])

@@ -185,7 +185,7 @@ def _on_chain_services(infra: Infrastructure, blockhashes: RecentBlockhash, unit
 
     shard = ChainIndexShard(CHAIN_SHARD, infra.stores.index, clock)
     shard.opened = infra.taken.shards[CHAIN_SHARD]
-    index = ChainIndex(shard, infra.stores.index, chain, chain)
+    index = ChainIndex(shard, infra.stores.index, chain, chain, is_own=infra.settings.chain == "embedded")
     return OnChainServices(
         orders=orders,
         limits=LimitService(chain, chain, limit_blocks, unique_id),

@@ -139,7 +139,7 @@ class GroupCommit:
 
     async def changes_of(self, accounts: Collection[Pubkey]) -> None:
         """Returns when the newest change of each of these accounts is committed; at once if none of them waits."""
-        if self._failure is not None:
+        if self._failure is not None and self.position > self._committed:
             raise self._failure
         for batch in reversed(self._batches):
             if not batch.accounts.keys().isdisjoint(accounts):

@@ -18,27 +18,33 @@ from countermand.values.identity import Address, Signature
 
 _AGAIN_S: Final = 0.25
 _PATIENCE_S: Final = 2
-"""How long a read waits for what has landed. Then it shows what is known."""
+"""How long a read waits for what has landed on a foreign node's chain. Then it shows what is known."""
+_OWN_PATIENCE_S: Final = 5
+"""On a chain of our own. Then it is refused: what landed is told at once there, so that something is wrong."""
 _FRESH_MAX: Final = 2_000
 
 _log: Final = structlog.get_logger("countermand")
 
 
 class ChainIndex:
-    """Methods may raise `Unavailable`."""
+    """Methods may raise `Unavailable`. `is_own`: the chain is ours."""
 
-    def __init__(self, shard: ChainIndexShard, store: ChainIndexStore, chain: Chain, records: ChainRecords) -> None:
+    def __init__(
+        self, shard: ChainIndexShard, store: ChainIndexStore, chain: Chain, records: ChainRecords, *, is_own: bool
+    ) -> None:
         self.shard = shard
         self._store = store
+        self._is_own = is_own
         self._following = {program: _Following(shard, Follower(chain, records, program)) for program in PROGRAMS}
 
     async def run(self) -> None:
         """Follows for ever."""
         await asyncio.gather(*(each.run() for each in self._following.values()))
 
-    async def caught_up(self) -> None:
-        """Returns when what had landed for good is known; after some seconds in any case."""
-        await asyncio.gather(*(each.caught_up() for each in self._following.values()))
+    async def caught_up(self) -> bool:
+        """Returns when what had landed for good is known; after some seconds in any case, which is false."""
+        patience_s = _OWN_PATIENCE_S if self._is_own else _PATIENCE_S
+        return all(await asyncio.gather(*(each.caught_up(patience_s) for each in self._following.values())))
 
     # --- reads
 
@@ -58,7 +64,8 @@ class ChainIndex:
         return await self._store.last_at(address)
 
     async def _fresh(self) -> None:
-        await self.caught_up()
+        if not await self.caught_up() and self._is_own:
+            raise Unavailable("the index of orders on the chain is late")
         await self.shard.barrier()
 
 
@@ -85,7 +92,7 @@ class _Following:
         await self._shard.loaded()
         epoch, cursor = await self._shard.known(self._program)
         after = None if cursor is None else cursor.signatures[0]
-        self._told.clear()
+        self._told = {} if cursor is None else dict.fromkeys(cursor.signatures)
         async with aclosing(self._follower.follow(after)) as batches:
             async for batch in batches:
                 await self._record(batch, epoch)
@@ -98,12 +105,14 @@ class _Following:
                 del self._told[next(iter(self._told))]
             self._more.notify_all()
 
-    async def caught_up(self) -> None:
+    async def caught_up(self, patience_s: int) -> bool:
         newest = await self._follower.newest()
         if newest is None or newest in self._told:
-            return
+            return True
         try:
-            async with asyncio.timeout(_PATIENCE_S), self._more:
+            async with asyncio.timeout(patience_s), self._more:
                 await self._more.wait_for(lambda: newest in self._told)
         except TimeoutError:
             _log.warning("the index of orders on the chain is late", program=self._program)
+            return False
+        return True
