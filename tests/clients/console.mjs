@@ -722,8 +722,11 @@ const scenarios = {
       await opens(page.locator(`#apis a[href="#${api}"]`));
       const block = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
       await block.locator('.opblock-summary-control').click();
-      await block.getByRole('button', { name: 'Execute', exact: true }).click();
+      const execute = block.getByRole('button', { name: 'Execute', exact: true });
       const answer = block.locator('.live-responses-table tbody');
+      await execute.click();
+      // A click is lost when the viewer, which another API was chosen in before, is drawn once more.
+      if (!await answer.waitFor({ timeout: 10_000 }).then(() => true, () => false)) await execute.click();
       await answer.waitFor();
       return answer.innerText();
     };
