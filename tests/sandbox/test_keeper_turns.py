@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, cast
 
+import pytest
 from solders.keypair import Keypair
 
 from countermand.sandbox.keeper import ORDERS_PER_SLICE, Keeper, Pause
@@ -128,3 +129,20 @@ async def test_refunds_that_a_fault_held_are_made_when_it_ends() -> None:
     market.holds = False
     await keeper.release_refunds()
     assert keeper.waits_for() == ["a"]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_it_ends_also_where_something_lands_in_the_same_turn(turns: int) -> None:
+    """A stop waited for a keeper that had forgotten that it was cancelled, as long as it had work."""
+    market = priced(150 * 10**12, 10**12)
+    keeper = keeper_of(market, market.judge)
+    resting = asyncio.create_task(keeper._rest())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    keeper._wake.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ended = resting.done()
+    resting.cancel()
+    await asyncio.wait([resting])
+    assert ended or resting.cancelled()

@@ -50,4 +50,5 @@ class Changes:
         """Returns once the sandbox is not being replaced, or after so long."""
         if not self._whole.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._whole.wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self._whole.wait()

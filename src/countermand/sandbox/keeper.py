@@ -6,6 +6,7 @@ the venue's clock. Its transactions pass the programs as anybody's do; who is fa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Final
 
@@ -207,10 +208,10 @@ class Keeper:
             wait_ms = max(1, min(wait_ms, due - self._now()))
         if self._must_load:
             wait_ms = min(wait_ms, _POLL_MS_MAX)
-        try:
-            await asyncio.wait_for(self._wake.wait(), wait_ms / 1000)
-        except TimeoutError:
-            return
+        # Not `wait_for`: before Python 3.12 it forgets that it was cancelled where it is woken in the same turn.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_ms / 1000):
+                await self._wake.wait()
 
     async def _learn(self) -> None:
         if self._must_load:
