@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from countermand.app import garbage
+from countermand.values.identity import OrderId
+from tests.orders.trigger.samples import order
 
 PERIODS = 5
 
@@ -80,6 +82,15 @@ def test_a_wave_of_requests_is_no_reason_to_look() -> None:
     finally:
         gc.callbacks.remove(note)
     assert not looks
+
+
+def test_orders_are_nothing_to_look_at() -> None:
+    """A walk through 10⁵ of them took 0.16 s."""
+    before = len(gc.get_objects())
+    orders = {number: order(id=OrderId(str(number))) for number in range(1_000)}
+    gc.collect()  # The dictionary, and the tuples in orders, are seen to hold nothing that could hold them.
+    assert len(orders) == 1_000
+    assert len(gc.get_objects()) - before < 100
 
 
 def test_what_memory_takes_is_what_is_there_now() -> None:

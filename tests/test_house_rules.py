@@ -72,6 +72,24 @@ def foreign_fields(tree: ast.AST) -> Iterator[Finding]:
                         yield call.lineno, f"a dataclass's field in {node.name}"
 
 
+def changing_values(tree: ast.AST) -> Iterator[Finding]:
+    """Python does not look for garbage at a `Struct` of the values, unless it says so; one that changes may be some."""
+    nodes = list(ast.walk(tree))
+    imports = [
+        each for each in nodes if isinstance(each, ast.ImportFrom) and each.module == "countermand.values.structs"
+    ]
+    if "Struct" not in [alias.name for each in imports for alias in each.names]:
+        return
+    for node in nodes:
+        match node:
+            case ast.ClassDef(name=name, bases=[ast.Name(id="Struct"), *_], keywords=keywords):
+                said = {
+                    each.arg for each in keywords if isinstance(each.value, ast.Constant) and each.value.value is True
+                }
+                if not said & {"frozen", "gc"}:
+                    yield node.lineno, f"{name} changes, and is not looked at"
+
+
 def stand_ins(tree: ast.AST) -> Iterator[Finding]:
     """The kernel is typed to its door: nothing stands in for a type. (mypy refuses an explicit `Any` there.)"""
     for node in ast.walk(tree):
@@ -173,6 +191,7 @@ RULES: list[tuple[Rule, str]] = [
     (threads, "services"),
     *((dataclasses, part) for part in OF_A_VENUE),
     *((foreign_fields, part) for part in OF_A_VENUE),
+    *((changing_values, part) for part in OF_A_VENUE),
 ]
 
 
@@ -203,6 +222,8 @@ def test_the_house_keeps_its_rules(rule: Rule, part: str) -> None:
             foreign_fields,
             "from dataclasses import field\nclass A(Struct):\n    x: set[int] = field(default_factory=set)",
         ),
+        (changing_values, "from countermand.values.structs import Struct\nclass A(Struct): ..."),
+        (changing_values, "from countermand.values.structs import Struct\nclass A(Struct, frozen=False): ..."),
         (stand_ins, "x: object = 1"),
         (stand_ins, "x = cast(int, y)"),
         (iterated_sets, "for x in {1, 2}: ..."),
@@ -234,6 +255,12 @@ def test_each_rule_sees_what_breaks_it(rule: Rule, broken: str) -> None:
             foreign_fields,
             "from msgspec import Struct, field\nclass A(Struct):\n    x: set[int] = field(default_factory=set)",
         ),
+        (changing_values, "from countermand.values.structs import Struct\nclass A(Struct, gc=True): ..."),
+        (
+            changing_values,
+            "from countermand.values.structs import Struct\nclass A(Struct, Generic[T], frozen=True): ...",
+        ),
+        (changing_values, "from msgspec import Struct\nclass A(Struct): ..."),
         (iterated_sets, "x = {1, 2}\nfor y in sorted(x): ...\nz = 1 in x"),
         (iterated_sets, "x = {}\nfor y in x: ...\nx.pop(y)"),
         (threads, "await asyncio.wait_for(x, 1)"),

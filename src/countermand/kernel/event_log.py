@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec import Struct
-
 from countermand.kernel.ports import Epoch, EventRow, EventStore
+from countermand.values.structs import Struct
 
 EVENTS_KEPT: Final = 10_000
 PAGE_MAX: Final = 1_000

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
-from msgspec import Struct
-
 from countermand.values.instant import Instant
+from countermand.values.structs import Struct
 
 
 class Unavailable(Exception):

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final, cast
 
-from msgspec import Struct
 from solders.account import Account
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
@@ -29,6 +28,7 @@ from countermand.solana.sysvars import SlotHash, Sysvars
 from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
 from countermand.solana.wire import WireTransaction
 from countermand.stored_rows import unreadable
+from countermand.values.structs import Struct
 
 _NO_SIGNATURE: Final = Signature.default()
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
-from msgspec import Struct
+from countermand.values.structs import Struct
 
 Address: TypeAlias = str
 Signature: TypeAlias = str

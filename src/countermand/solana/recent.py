@@ -2,9 +2,8 @@
 
 from collections import deque
 
-from msgspec import Struct
-
 from countermand.solana.clockwork import BLOCKHASH_SLOTS
+from countermand.values.structs import Struct
 
 
 class RecentStatus(Struct, frozen=True):

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from msgspec import Struct
-
 from countermand.kernel.ports import ShardStore
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import Kind, Nonce, OrderId, OrderStatus, Side
 from countermand.orders.book.rows import BookBalanceRow, BookRows
 from countermand.values.instant import Instant
+from countermand.values.structs import Struct
 
 
 class OrdersQuery(Struct, frozen=True):

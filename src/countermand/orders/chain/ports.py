@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from msgspec import Struct
-
 from countermand.kernel.ports import ShardStore
 from countermand.orders.chain.model.order import ChainFamily, IndexedOrder, Trade
 from countermand.orders.chain.rows import ChainRows
 from countermand.values.identity import Address, Mint, Wallet
+from countermand.values.structs import Struct
 
 
 class ChainHistoryQuery(Struct, frozen=True, kw_only=True):

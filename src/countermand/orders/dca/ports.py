@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from msgspec import Struct
-
 from countermand.kernel.ports import Batch
 from countermand.orders.dca.model.commands import UnsignedDeposit
 from countermand.orders.dca.model.order import DcaOrder
@@ -13,6 +11,7 @@ from countermand.orders.vaults.ports import CraftRow, OrderStore, OrderTransacti
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
+from countermand.values.structs import Struct
 
 
 class Transactions(OrderTransactions[DcaOrder, UnsignedDeposit], Protocol):

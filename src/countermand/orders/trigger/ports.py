@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from msgspec import Struct
-
 from countermand.kernel.ports import Batch
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
@@ -14,6 +12,7 @@ from countermand.values.bucket import Bucket
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
+from countermand.values.structs import Struct
 
 
 class Transactions(OrderTransactions[OrderGroup, UnsignedDeposit], Protocol):

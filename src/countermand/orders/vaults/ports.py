@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from msgspec import Struct
-
 from countermand.kernel.fresh_deposits import BuiltDeposit
 from countermand.kernel.ports import ShardStore
 from countermand.orders.vaults.model.order import VaultOrder
 from countermand.values.bucket import Bucket, BucketRange
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
+from countermand.values.structs import Struct
 from countermand.values.transactions import (
     Alteration,
     Attempt,

@@ -1,12 +1,12 @@
 """Who takes part in the transactions of a wallet's orders in one token."""
 
-from msgspec import Struct
 from solders.pubkey import Pubkey
 
 from countermand.services.custody.instructions import key
 from countermand.services.custody.vaults import Key
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.values.identity import Wallet
+from countermand.values.structs import Struct
 from countermand.values.tokens import Token
 
 

@@ -4,7 +4,6 @@ import base64
 from functools import lru_cache
 from typing import Final
 
-from msgspec import Struct
 from solders.instruction import Instruction
 from solders.signature import Signature as RawSignature
 
@@ -43,6 +42,7 @@ from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LA
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits, decimal_text
+from countermand.values.structs import Struct
 from countermand.values.tokens import Tokens
 from countermand.values.transactions import (
     Attempt,

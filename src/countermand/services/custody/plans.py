@@ -6,10 +6,9 @@ A family hands a plan in with each message, and custody checks the message again
 from enum import Enum
 from typing import TypeAlias
 
-from msgspec import Struct
-
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.quantities import BaseUnits
+from countermand.values.structs import Struct
 
 
 class Signatory(Enum):

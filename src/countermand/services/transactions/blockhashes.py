@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import Struct
 from solders.hash import Hash
 
 from countermand.solana.port import Chain
+from countermand.values.structs import Struct
 
 FRESH_MS: Final = 2_000
 

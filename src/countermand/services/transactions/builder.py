@@ -4,7 +4,6 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from msgspec import Struct
 from solders.hash import Hash
 
 from countermand.services.transactions.blockhashes import RecentBlockhash
@@ -14,6 +13,7 @@ from countermand.solana.port import FEE_ADDRESSES_MAX, Blockhash, Chain, ChainRe
 from countermand.solana.programs.compile import Budget, unsigned_transaction
 from countermand.solana.tokens import found_token_address
 from countermand.values.identity import Address
+from countermand.values.structs import Struct
 
 AUTO_PRICE_MAX: Final = 500_000
 """Micro-lamports per compute unit: more is never offered unless it is asked for."""

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from msgspec import Struct
-
 from countermand.solana.port import Address, Chain, LedgerTransaction, Signature, TokenBalance
 from countermand.solana.wire import read_transaction
+from countermand.values.structs import Struct
 
 
 class BalanceChanges(Struct, frozen=True):

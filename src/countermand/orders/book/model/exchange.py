@@ -47,7 +47,7 @@ class Unloadable(Exception):
         self.key = key
 
 
-class MarketState(Struct):
+class MarketState(Struct, gc=True):
     """One market's part of the exchange."""
 
     market: Market
