@@ -49,7 +49,7 @@ class OwedOrder(Protocol):
 Order = TypeVar("Order", bound=OwedOrder)
 
 
-class Owed(Struct, Generic[Order]):
+class Owed(Struct, Generic[Order], gc=False):
     """An order that is owed something."""
 
     order: Order
