@@ -381,6 +381,31 @@ def test_a_withdrawal_of_a_cancelled_order_waits_for_a_history_that_lags(reads: 
             drive(flow, _none)
 
 
+def test_a_text_that_is_given_again_is_not_signed_again() -> None:
+    """No other login used it, so it was the signature that was refused."""
+    asking = tanx.tanx_session(TanxKeys.of(1, 1), None, Policy(pause_s=0))
+    given = answers(LOGIN_TEXT, refused("Kindly login again."), LOGIN_TEXT)
+    with pytest.raises(Refused, match="Kindly login again"):
+        drive(tanx._log_in(asking), lambda _: next(given))
+
+
+def test_tokens_that_another_flow_got_meanwhile_are_not_refreshed() -> None:
+    """Their refresh token serves once, and so the first flow's would end the session of the others."""
+    asking = logged_in(tanx.tanx_session(TanxKeys.of(1, 1), None, Policy(pause_s=0)))
+    sent: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        sent.append(request)
+        if len(sent) > 1:
+            return Response(200, {}, b'{"status":"success","message":"","payload":[]}')
+        asking.tokens = Tokens(access="newer", refresh="newer")
+        return ENDED
+
+    drive(tanx._ask(asking, "GET", "/sapi/v1/user/balance/"), answer)
+    assert [each.path for each in sent] == ["/sapi/v1/user/balance/"] * 2
+    assert [each.headers["authorization"] for each in sent] == ["JWT access", "JWT newer"]
+
+
 def logged_in(session: tanx.TanxSession) -> tanx.TanxSession:
     session.tokens = Tokens(access="access", refresh="refresh")
     return session
@@ -412,6 +437,9 @@ def test_what_comes_before_an_order_of_tanx_leaves_nothing_open(
 
 
 ENDED = Response(401, {}, b'{"status":"error","message":"Token is invalid or expired","payload":{}}')
+LOGIN_TEXT = Response(
+    200, {}, b'{"status":"success","message":"Nonce Acquired","payload":"You are signing into it (Login-code:abc)"}'
+)
 LIMITED = Response(429, {"retry-after": "999"}, b'{"code":429,"message":"[API Gateway] Too many requests"}')
 UNCONFIRMED = Response(500, {}, b'{"error":"unable to confirm transaction","code":500,"status":"Failed"}')
 LATE = Response(500, {}, b'{"error":"Deposit transaction did not land. Retry with the same depositRequestId."}')

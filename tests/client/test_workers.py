@@ -1,20 +1,23 @@
-"""One client in several processes, and on several event loops."""
+"""One client in several threads, processes, and on several event loops; one account by several clients."""
 
 import asyncio
 import gc
 import multiprocessing
+import secrets
 import warnings
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal
 
 from solders.keypair import Keypair
 
-from countermand.client import SOL, USDC, AsyncClient, Client, Single
+from countermand.client import SOL, USDC, AsyncClient, AsyncTanxClient, Client, Single, TanxClient, TanxKeys
 from tests.client.conftest import POLICY
 from tests.client.test_lives import soon
 from tests.end_to_end.venue import Venue
 
 FORKS, ORDERS = 3, 8
+AT_ONCE, ACCOUNTS = 8, 3
 _client: Client | None = None
 
 
@@ -58,3 +61,43 @@ def test_a_client_outlasts_its_event_loop(venue: Venue) -> None:
         warnings.simplefilter("ignore", ResourceWarning)  # What the first loop left open cannot be closed any more.
         assert asyncio.run(asks()) <= asyncio.run(asks_and_closes())
         gc.collect()
+
+
+def ask_at_once(clients: Sequence[TanxClient]) -> None:
+    """Each asks what only members are told."""
+    with ThreadPoolExecutor(len(clients)) as threads:
+        for asked in [threads.submit(client.balances) for client in clients]:
+            assert asked.result(60)
+
+
+def keys_of_tanx() -> TanxKeys:
+    return TanxKeys.of(secrets.randbits(250) + 1)
+
+
+def test_threads_of_one_client_of_tanx_log_in_once(venue: Venue) -> None:
+    """A text of a login serves once, and so does a refresh token."""
+    for _ in range(ACCOUNTS):
+        with TanxClient(keys_of_tanx(), venue.url, policy=POLICY) as client:
+            ask_at_once([client] * AT_ONCE)
+            venue.faults(expireTokens=True)
+            ask_at_once([client] * AT_ONCE)
+
+
+def test_tasks_of_one_client_of_tanx_log_in_once(venue: Venue) -> None:
+    async def ask_all_at_once() -> None:
+        async with AsyncTanxClient(keys_of_tanx(), venue.url, policy=POLICY) as client:
+            await asyncio.gather(*(client.balances() for _ in range(AT_ONCE)))
+            venue.faults(expireTokens=True)
+            await asyncio.gather(*(client.balances() for _ in range(AT_ONCE)))
+
+    asyncio.run(ask_all_at_once())
+
+
+def test_clients_of_one_account_of_tanx_log_in_side_by_side(venue: Venue) -> None:
+    """They are given the same text, and all but one of them another."""
+    for _ in range(ACCOUNTS):
+        keys = keys_of_tanx()
+        clients = [TanxClient(keys, venue.url, policy=POLICY) for _ in range(AT_ONCE)]
+        ask_at_once(clients)
+        for client in clients:
+            client.close()

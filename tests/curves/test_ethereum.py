@@ -143,3 +143,15 @@ def test_what_a_key_signs_is_told_to_be_its_own(key: int, text: str) -> None:
     assert ethereum.signer_of(text, signature) == ethereum.address_of(key) == address_of(key)
     assert ethereum.sign_text(key, text) == signature
     assert int(signature[66:130], 16) <= ORDER // 2
+
+
+def test_what_a_key_signs_is_what_the_clients_sign() -> None:
+    assert ethereum.sign_text(KEY, TEXT) == SIGNATURE
+
+
+@given(key=st.integers(1, ORDER - 1), digest=st.binary(min_size=32, max_size=32))
+@settings(max_examples=20, deadline=None)
+def test_both_arithmetics_sign_the_same(key: int, digest: bytes) -> None:
+    """Or with another library, an Ethereum key would lead to another Stark key."""
+    compiled = pytest.importorskip("coincurve").PrivateKey(key.to_bytes(32)).sign_recoverable(digest, hasher=None)
+    assert ethereum.sign_slowly(key, digest) == f"0x{compiled[:64].hex()}{27 + compiled[64]:02x}"

@@ -1,9 +1,14 @@
 """What the flows of one client share: who asks, its tokens, and how patient it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from countermand.client.effects import Wallet
+from countermand.client.effects import Flow, Pause, Wallet
 from countermand.client.errors import ClientError
+
+_SIGNING_IN_S: Final = 0.02
+"""Between two looks whether another flow has signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,16 @@ class Session:
         if self.wallet is None:
             raise ClientError("this client has no wallet: give it one, or ask only for what needs none")
         return self.wallet
+
+
+def one_at_a_time(session: Session, is_needed: Callable[[], bool], sign_in: Flow[None]) -> Flow[None]:
+    """Flows that run side by side wait for the one that signs in, and use what it got: what is signed serves once."""
+    while session.signing_in:
+        yield Pause(_SIGNING_IN_S)
+    if not is_needed():
+        return
+    session.signing_in = True
+    try:
+        yield from sign_in
+    finally:
+        session.signing_in = False

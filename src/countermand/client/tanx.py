@@ -8,12 +8,12 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from countermand.client import words
-from countermand.client.effects import Flow, Sign
+from countermand.client.effects import Flow, Request, Sign
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unsafe
 from countermand.client.exchange import Answered, changing_nothing, exchange, request, with_header
 from countermand.client.numbers import Number, decimal, whole, without_none
 from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
-from countermand.client.session import Policy, Session
+from countermand.client.session import Policy, Session, one_at_a_time
 from countermand.client.shapes.tanx import Balance, Book, Draft, Order, Tokens, Trade
 from countermand.curves import ethereum, stark
 
@@ -25,7 +25,7 @@ Pair: TypeAlias = tuple[int, int]
 KEY_TEXT: Final = "Get started with TanX. Make sure the origin is https://trade.tanx.fi"
 """What tanX has its users sign to derive their Stark keys."""
 _ROWS: Final = 100
-_TEXTS_MAX: Final = 3
+_TEXTS_MAX: Final = 12
 _LOGIN_WORDS: Final = ("signing into", "Login-code:")
 _LOGIN_CHARS_MAX: Final = 500
 
@@ -86,7 +86,7 @@ class Tanx(Api[R]):
     @operation
     def log_in(self) -> Flow[None]:
         """Sign a text and get tokens. Not needed: the first method that wants a token does it. Repeating is safe."""
-        yield from _log_in(self._session)
+        yield from _take_tokens(self._session, self._session.tokens, _log_in(self._session))
 
     @operation
     def register_stark_key(self) -> Flow[None]:
@@ -204,29 +204,44 @@ def _headers(session: TanxSession) -> dict[str, str]:
 
 
 def _log_in(session: TanxSession) -> Flow[None]:
-    """A text serves once. If the answer to its signature is lost, or it ended meanwhile, another is taken."""
-    for attempt in range(_TEXTS_MAX):
+    """A text serves once. If the answer to its signature is lost, or it ended meanwhile, another is taken.
+
+    It ends by the login of another client of this account. A text that is given again did not end: what was wrong then
+    was its signature.
+    """
+    refused: Answered | None = None
+    text = ""
+    for _ in range(_TEXTS_MAX):
         with changing_nothing():
-            answered = yield from _sign_login(session)
+            before, text = text, (yield from _login_text(session))
+            if refused is not None and text == before:
+                break
+            answered = yield from _sign_login(session, text)
         if answered.ok:
             session.tokens = _converted(_field(answered, "token"), Tokens)
             return
-        may_pass = answered.lost or words.says(answered.refusal().words, words.NOT_LOGGED_IN)
-        if not may_pass or attempt + 1 == _TEXTS_MAX:
-            raise answered.refusal()
+        refused = answered
+        if not (answered.lost or words.says(answered.refusal().words, words.NOT_LOGGED_IN)):
+            break
+    assert refused is not None, "it was tried"
+    raise refused.refusal()
 
 
-def _sign_login(session: TanxSession) -> Flow[Answered]:
-    keys, policy, headers = session.member(), session.policy, _headers(session)
-    asked = {"eth_address": keys.address}
-    answered = yield from exchange(policy, request("POST", "/sapi/v1/auth/v2/nonce/", asked, headers=headers))
-    text = _payload(answered, str)
+def _login_text(session: TanxSession) -> Flow[str]:
+    asked = {"eth_address": session.member().address}
+    sent = request("POST", "/sapi/v1/auth/v2/nonce/", asked, headers=_headers(session))
+    text = _payload((yield from exchange(session.policy, sent)), str)
     plain = text.isprintable() and len(text) <= _LOGIN_CHARS_MAX
     if not (plain and all(word in text for word in _LOGIN_WORDS)):
         raise Unsafe(f"not signed: this is no login of tanX: {text[:100]!r}")
-    signature = yield Sign(keys.sign_text, text)
-    login = asked | {"user_signature": signature}
-    return (yield from exchange(policy, request("POST", "/sapi/v1/auth/v2/login/", login, headers=headers)))
+    return text
+
+
+def _sign_login(session: TanxSession, text: str) -> Flow[Answered]:
+    keys = session.member()
+    login = {"eth_address": keys.address, "user_signature": (yield Sign(keys.sign_text, text))}
+    sent = request("POST", "/sapi/v1/auth/v2/login/", login, headers=_headers(session))
+    return (yield from exchange(session.policy, sent))
 
 
 def _refresh(session: TanxSession) -> Flow[None]:
@@ -253,15 +268,16 @@ def _ask(
 ) -> Flow[Answered]:
     """`once`: what would do more is not sent again, unless it was refused for its token."""
     if session.tokens is None:
-        yield from _log_in(session)
+        yield from _take_tokens(session, None, _log_in(session))
+    tokens = session.tokens
     policy = replace(session.policy, attempts=1) if once else session.policy
     sent = request(method, path, body, query, _headers(session))
-    answered = yield from exchange(policy, _with_token(sent, session))
+    answered = yield from exchange(policy, _with_token(sent, tokens))
     if answered.response.status != 401:
         return answered
     try:
-        yield from _refresh(session)
-        again = yield from exchange(policy, _with_token(sent, session))
+        yield from _take_tokens(session, tokens, _refresh(session))
+        again = yield from exchange(policy, _with_token(sent, session.tokens))
     except ClientError as problem:
         if answered.lost:
             raise OutcomeUnknown(f"an answer was lost; then: {problem}") from problem
@@ -269,9 +285,14 @@ def _ask(
     return Answered(again.response, answered.lost or again.lost)
 
 
-def _with_token(sent: Any, session: TanxSession) -> Any:
-    assert session.tokens is not None, "it is logged in"
-    return with_header(sent, "authorization", f"JWT {session.tokens.access}")
+def _take_tokens(session: TanxSession, ended: Tokens | None, how: Flow[None]) -> Flow[None]:
+    """Others than those that ended, unless another flow has got them meanwhile."""
+    return one_at_a_time(session, lambda: session.tokens is ended, how)
+
+
+def _with_token(sent: Request, tokens: Tokens | None) -> Request:
+    assert tokens is not None, "it is logged in"
+    return with_header(sent, "authorization", f"JWT {tokens.access}")
 
 
 def _asked(

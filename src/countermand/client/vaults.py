@@ -24,7 +24,7 @@ from countermand.client.exchange import (
     request,
     with_header,
 )
-from countermand.client.session import Policy, Session
+from countermand.client.session import Policy, Session, one_at_a_time
 from countermand.client.shapes.trigger import (
     CancellingAnswer,
     ChallengeAnswer,
@@ -40,8 +40,6 @@ from countermand.solana.tokens import SOL_MINT
 ROOT: Final = "/trigger/v2"
 _CHALLENGES_MAX: Final = 3
 _CRAFTS_MAX: Final = 3
-_SIGNING_IN_S: Final = 0.02
-"""Between two looks whether another flow has signed in."""
 _CANCELS_MAX: Final = 5
 
 Shape = TypeVar("Shape")
@@ -156,16 +154,7 @@ def ask(
 
 
 def _take_token(session: Session, ended: str | None) -> Flow[None]:
-    """One sign-in at a time: flows that run side by side wait for it, since a wallet has few challenges at once."""
-    while session.signing_in:
-        yield Pause(_SIGNING_IN_S)
-    if session.token != ended:
-        return
-    session.signing_in = True
-    try:
-        yield from sign_in(session)
-    finally:
-        session.signing_in = False
+    return one_at_a_time(session, lambda: session.token == ended, sign_in(session))
 
 
 def _ask(

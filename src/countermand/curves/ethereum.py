@@ -1,6 +1,8 @@
 """Ethereum accounts: their addresses, and who signed a text."""
 
+import hmac
 import re
+from hashlib import sha256
 from typing import Final
 
 from Crypto.Hash import keccak as _keccak
@@ -52,11 +54,12 @@ def sign_text(private_key: int, text: str) -> str:
 
 
 def sign_slowly(private_key: int, digest: bytes) -> str:
-    """The same in plain Python, with another nonce, and not in constant time."""
-    order, number = CURVE.order, int.from_bytes(digest)
-    nonce, x, y = CURVE.nonce_of(private_key, number)
-    r, parity = x % order, y % 2
-    s = pow(nonce, -1, order) * (number + r * private_key) % order
+    """The very same in plain Python, since Stark keys are derived from signatures. Not in constant time."""
+    order, nonce = CURVE.order, _nonce(private_key, digest)
+    point = CURVE.combine((nonce, CURVE.generator))
+    assert point is not None, "the order is prime"
+    r, parity = point[0] % order, point[1] % 2
+    s = pow(nonce, -1, order) * (int.from_bytes(digest) + r * private_key) % order
     if s > order // 2:  # Of the two that are valid, the lower one.
         s, parity = order - s, 1 - parity
     return f"0x{r:064x}{s:064x}{27 + parity:02x}"
@@ -73,6 +76,20 @@ def signer_of(text: str, signature: str) -> str | None:
         return None
     key = _recover(_text_digest(text), raw[:64], parity)
     return None if key is None else _address(key)
+
+
+def _nonce(private_key: int, digest: bytes) -> int:
+    """The secret number of a signature, by RFC 6979 with SHA-256."""
+    key, state = bytes(32), bytes([1]) * 32
+    for step in (b"\0", b"\1"):
+        key = hmac.digest(key, state + step + private_key.to_bytes(32) + digest, sha256)
+        state = hmac.digest(key, state, sha256)
+    while True:
+        state = hmac.digest(key, state, sha256)
+        if 0 < (nonce := int.from_bytes(state)) < CURVE.order:
+            return nonce
+        key = hmac.digest(key, state + b"\0", sha256)
+        state = hmac.digest(key, state, sha256)
 
 
 def _text_digest(text: str) -> bytes:

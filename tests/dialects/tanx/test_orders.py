@@ -246,6 +246,8 @@ def test_an_order_that_is_wrong_by_itself_gets_no_nonce(api: OrderApi, fields: d
         {"price": "2000.00", "volume": "0.5"},
         {"ord_type": "market", "price": None},
         {"ord_type": "market", "price": 2000},
+        {"ord_type": "market", "price": 10**29},
+        {"ord_type": "market", "side": "sell", "price": 10**29},
         {"ord_type": "stop_limit", "stop_price": "2100.10"},
         {"ord_type": "limit_maker"},
         {"price": None, "ord_type": "market", "side": "sell", "volume": 1e-4},

@@ -61,6 +61,8 @@ def test_every_account_has_a_vault_for_each_currency(monkeypatch: pytest.MonkeyP
         (Side.BUY, None, 5 * 10**12),
         (Side.SELL, Ticks(200000), 10**9),
         (Side.SELL, None, 5 * 10**3),
+        (Side.BUY, Ticks(10**31), 2**63 - 1),
+        (Side.SELL, Ticks(10**31), 2**63 - 1),
     ],
 )
 def test_a_market_order_signs_the_worst_price_that_it_takes(

@@ -33,6 +33,7 @@ REFUSALS: Final[Mapping[BookRefusal, Source]] = MappingProxyType(
 assert set(REFUSALS) == set(BookRefusal), "every refusal has a source"
 
 ANSWERS: Final = (
+    KnownAnswer(401, "Invalid API key", "all", ours("before all else, and in the shape of Jupiter's")),
     KnownAnswer(401, "Authentication credentials were not provided.", "members", _MOCK),
     KnownAnswer(401, "Given token not valid for any token type", "members", _SDK),
     KnownAnswer(401, "Token is invalid or expired", "auth/token/refresh", _MOCK),
@@ -57,8 +58,11 @@ ANSWERS: Final = (
     KnownAnswer(404, "Order not found", "orders/cancel, orders/{id}", OURS),
     KnownAnswer(400, "Malformed JSON in the request body", "all", OURS),
     KnownAnswer(400, "Malformed form in the request body", "all", OURS),
+    KnownAnswer(404, "Not found", "all", OURS),
+    KnownAnswer(405, "Method not allowed", "all", OURS),
     KnownAnswer(408, "The body did not arrive within {seconds} seconds", "all", OURS),
     KnownAnswer(413, "The body is larger than {bytes} bytes", "all", OURS),
+    KnownAnswer(415, "The body is compressed (content-encoding); send it as it is", "all", OURS),
     KnownAnswer(429, "[API Gateway] Too many requests", "all", ours("the fault `rateLimit` alone")),
     KnownAnswer(501, "{sentence}", "deposits, withdrawals, transfers, pnl", ours("they are not served")),
     KnownAnswer(500, "Internal server error", "all", OURS),

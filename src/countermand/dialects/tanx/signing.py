@@ -9,7 +9,7 @@ from typing import Final
 
 from countermand.curves.stark import LimitOrder, message_of
 from countermand.dialects.tanx.coins import COINS
-from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Currency
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, BookTerms, Nonce
 
@@ -35,7 +35,9 @@ def _limit_order(terms: BookTerms, market: Market, nonce: Nonce, expires_hour: i
     """A market order has the worst price that it takes, or the worst that its market has."""
     buys = terms.side is BUY
     price = terms.price or (market.price_max if buys else market.price_min)
-    volume, cost = market.volume(terms.lots), market.cost(price, terms.lots)
+    # No amount: what the worst price of a market order comes to may be more than an amount can say.
+    cost = price.ticks * terms.lots.lots * market.quote_step
+    volume = terms.lots.lots * market.base_step
     base = COINS[market.base].asset_id, _vault(terms.account, market.base), _quanta(market.base, volume)
     quote = COINS[market.quote].asset_id, _vault(terms.account, market.quote), _quanta(market.quote, cost)
     sold, bought = (quote, base) if buys else (base, quote)
@@ -55,7 +57,7 @@ def _vault(account: Account, currency: Currency) -> int:
     return int.from_bytes(sha256(f"{account} {currency}".encode()).digest()) % (1 << _VAULT_BITS)
 
 
-def _quanta(currency: Currency, quantity: Amount) -> int:
-    """Less than 2⁶³, which is as much as can be signed: some trillions of dollars."""
+def _quanta(currency: Currency, quanta: int) -> int:
+    """An amount as StarkEx counts it. Less than 2⁶³, which is as much as can be signed: some trillions of dollars."""
     step = int(10 ** (AMOUNT_SCALE - COINS[currency].quantum_decimals))
-    return min(quantity.quanta // step, _QUANTA_MAX)
+    return min(quanta // step, _QUANTA_MAX)
