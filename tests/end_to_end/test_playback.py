@@ -1,6 +1,7 @@
 """What moves by itself: prices that are played, and market makers of tanX."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -166,6 +167,15 @@ def test_a_market_maker_quotes_both_sides_and_trades(venue: Venue) -> None:
     assert venue.ask("DELETE", f"{MAKER}?market=btcusdc").ok() == {"marketMakers": []}
     book = depth(venue)
     assert (book["asks"], book["bids"]) == ([], [])
+
+
+def test_a_book_that_is_quoted_is_never_seen_between_two_rounds(venue: Venue) -> None:
+    """A seventh of the reads found a side of it empty, or half of its levels."""
+    body = {"market": "btcusdc", "price": "50000", "levels": 3, "spreadBps": 100, "everyMs": 10}
+    venue.ask("POST", MAKER, body).ok()
+    seen = Counter((len(book["asks"]), len(book["bids"])) for book in (depth(venue) for _ in range(300)))
+    assert venue.ask("DELETE", MAKER).ok() == {"marketMakers": []}
+    assert set(seen) == {(3, 3)}, seen
 
 
 def test_what_the_taker_could_not_buy_never_rests(venue: Venue) -> None:

@@ -22,6 +22,7 @@ from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, SELL, BookTerms, Kind, Side
 from countermand.orders.book.model.quantities import Lots, Ticks
 from countermand.orders.book.model.refusals import BookRefused
+from countermand.orders.book.rows import Draft
 from countermand.orders.book.service import BookService
 from countermand.values.instant import Instant
 from countermand.values.quantities import BPS_ONE
@@ -133,14 +134,14 @@ class MarketMakers:
             try:
                 if trades:
                     await self._trade(maker, side)
-                await self._withdraw(maker)
                 await self._quote(maker)
             except (Unavailable, CommitUnknown) as lost:
                 _log.warning("a market maker missed a round", market=quoting.market.symbol, reason=str(lost))
 
     async def _quote(self, maker: MarketMaker) -> None:
-        for terms in quotes(maker):
-            await self._place(maker, terms)
+        """In the place of its last quotes. What is asked for together is one commit: no read sees a book between."""
+        drafts = [draft for terms in quotes(maker) if (draft := await self._draft(maker, terms)) is not None]
+        await asyncio.gather(self._withdraw(maker), *(self._place(draft) for draft in drafts))
         maker.rounds += 1
 
     async def _trade(self, maker: MarketMaker, side: Side) -> None:
@@ -153,7 +154,8 @@ class MarketMakers:
         for best in asks if side is BUY else bids:
             lots = Lots(max(1, maker.quoting.lots.lots // 2))
             terms = BookTerms(maker.account("taker"), symbol, side, Kind.MARKET, lots, best.terms.price)
-            await self._place(maker, terms)
+            if (draft := await self._draft(maker, terms)) is not None:
+                await self._place(draft)
 
     async def _withdraw(self, maker: MarketMaker) -> None:
         await self._cancel_all(maker, "maker")
@@ -161,12 +163,14 @@ class MarketMakers:
     async def _cancel_all(self, maker: MarketMaker, role: str) -> None:
         await self._service.cancel_many(maker.account(role), maker.quoting.market.symbol, None, 4 * LEVELS_MAX)
 
-    async def _place(self, maker: MarketMaker, terms: BookTerms) -> None:
+    async def _draft(self, maker: MarketMaker, terms: BookTerms) -> Draft | None:
         """What the book refuses, as when the reserves are used up, is left out."""
         market = maker.quoting.market
         draft = await self._service.draft(terms, lambda nonce: msg_hash(terms, market, nonce))
-        if not isinstance(draft, BookRefused):
-            await self._service.place(draft, placement(draft.nonce, int(draft.msg_hash, 16), 0, 0))
+        return None if isinstance(draft, BookRefused) else draft
+
+    async def _place(self, draft: Draft) -> None:
+        await self._service.place(draft, placement(draft.nonce, int(draft.msg_hash, 16), 0, 0))
 
 
 def quotes(maker: MarketMaker) -> Iterator[BookTerms]:
