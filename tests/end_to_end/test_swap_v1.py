@@ -41,6 +41,12 @@ def creates_account(swapper: Swapper, owner: Pubkey, token: Token) -> str:
 # --- a whole bot
 
 
+def test_a_token_with_another_s_symbol_has_not_its_name(venue: Venue) -> None:
+    venue.ask("POST", "/sandbox/tokens", {"symbol": "USDC", "decimals": 6, "price": "1"}).ok()
+    found = venue.ask("GET", "/tokens/v2/search?query=USDC").ok()
+    assert [(each["name"], each["id"] == USDC.mint) for each in found] == [("USD Coin", True), ("USDC", False)]
+
+
 def test_a_bot_prices_quotes_swaps_and_sees_its_balances(venue: Venue) -> None:
     bot = Swapper(venue, Keypair())
     venue.gives(bot.wallet, 10 * SOL)
