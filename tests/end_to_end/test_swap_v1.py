@@ -467,6 +467,8 @@ def test_a_quote_needs_its_parameters(venue: Venue) -> None:
     answer = venue.ask("GET", f"/swap/v1/quote?inputMint={SOL.mint}&amount=1")
     assert answer.error == (400, "Query parameter outputMint cannot be parsed: it is required")
     path = f"/swap/v1/quote?inputMint={SOL.mint}&outputMint={USDC.mint}&amount=10000000"
+    twice = venue.ask("GET", f"{path}&amount=1")
+    assert twice.error == (400, "Query parameter amount cannot be parsed: Given more than once")
     assert venue.ask("GET", path).ok()["slippageBps"] == 50
     assert venue.ask("GET", f"{path}&dexes=Countermand,Raydium&swapMode=ExactIn").status == 200
     assert venue.ask("GET", path.replace("10000000", "0010000000")).ok()["inAmount"] == "10000000"

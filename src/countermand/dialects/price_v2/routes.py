@@ -44,7 +44,9 @@ class PricesResource(msgspec.Struct, frozen=True):
         try:
             asked = converted(req.params, PricesParams)
         except msgspec.ValidationError as wrong:
-            return error(400, f"invalid query: {flaw_of(wrong)}")
+            flaw = flaw_of(wrong)
+            why = f"{flaw.path}: {flaw}" if flaw.path else str(flaw)
+            return error(400, f"invalid query: {why}")
         if not asked.ids:
             return error(400, "invalid query: ids is empty: mints, joined by commas")
         if asked.ids.count(_SEPARATOR) >= IDS_MAX:
