@@ -169,7 +169,8 @@ function limitBody(order: Order): Body {
   const price = at === priceNow(order.inputMint) ? {} : { [order.inputMint ?? '']: rounded(at) };
   const setUp = [...priced(order, price), ...funded(order, order.makingAmount), 'with Client(w.keypair, countermand.url) as client:'];
   const fills = [`    ${place}`, `countermand.price(${named(order.inputMint)}, "${rounded(Math.max(fair * 1.02, at))}")`, 'countermand.settle()', 'assert countermand.order(order)["state"] == "completed"'];
-  if (order.state === 'completed') return { imports: ['from countermand.client import Client, Limit'], lines: [...setUp, ...fills] };
+  const cannotRest = at > fair; // It rests where no keeper fills.
+  if (order.state === 'completed' || cannotRest) return { imports: ['from countermand.client import Client, Limit'], lines: [...setUp, ...fills] };
   return byClient('from countermand.client import Client, Limit', setUp, [place, 'assert countermand.order(order)["state"] in ("open", "completed")'], 'client.limit.cancel(order)', '("cancelled", "completed")');
 }
 

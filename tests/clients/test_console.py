@@ -222,10 +222,11 @@ def test_what_is_copied_of_a_token_with_another_s_symbol_passes(
         known = {each["mint"] for each in empty.sandbox()["tokens"]}
         added = empty.ask("POST", "/sandbox/tokens", {"symbol": symbol, "decimals": 2, "price": "3"}).ok()["tokens"]
         token = Token(symbol, next(each["mint"] for each in added if each["mint"] not in known), 2)
-        empty.gives(owner.wallet, 40 * token)
+        empty.gives(owner.wallet, 60 * token)
         orders += [
             owner.places(single(sell=20 * token, above=3.5)),
             LimitTrader(empty, owner).places(20 * token, JUP, 200 * 10**6),
+            LimitTrader(empty, owner).places(20 * token, JUP, 1_000),
         ]
     passes(tmp_path, does(browser, empty, "copies", orders))
 
