@@ -111,6 +111,13 @@ def test_a_query_gets_its_whole_number_and_its_texts_are_left_alone(written: str
     assert converted({"limit": written, "name": "3.0"}, Page) == Page(2, name="3.0")
 
 
+@pytest.mark.parametrize("name", ["limit", "page", "name"])
+def test_a_query_that_gives_a_field_twice_is_told_so(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=rf"^Given more than once - at `\$\.{name}`$"):
+        converted({"limit": "2", name: ["2", "2"]}, Page)
+    assert converted({"limit": "2", "unknown": ["2", "2"]}, Page) == Page(2)
+
+
 def test_a_query_gets_no_part_of_a_number() -> None:
     with pytest.raises(msgspec.ValidationError):
         converted({"limit": "2.5"}, Page)

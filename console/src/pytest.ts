@@ -5,8 +5,12 @@ import type { Leg, Order, Token } from './types';
 type Lines = string[];
 interface Body { imports?: Lines; lines: Lines }
 
-/** What a new sandbox has, at which price. */
-const AT_FIRST = new Map([['SOL', '150'], ['USDC', '1'], ['USDT', '1'], ['JUP', '0.5']]);
+const SOL = 'So11111111111111111111111111111111111111112';
+/** What a new sandbox has, at which price. By mint: a token that was added may have the symbol of one of them. */
+const AT_FIRST = new Map([
+  [SOL, '150'], ['EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v', '1'],
+  ['Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB', '1'], ['JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN', '0.5'],
+]);
 /** Worth in dollars that each API asks of an order, and a little more: prices may be rounded. */
 const LEAST = { trigger: 10.2, limit: 5.1, recurring: 102 };
 const LIVES_S = 7 * 24 * 3_600;
@@ -46,7 +50,7 @@ function added(order: Order): Lines {
   const mints = new Set([order.inputMint, order.outputMint, order.triggerMint]);
   return [...mints].flatMap((mint) => {
     const token = tokens.value.get(mint ?? '');
-    return token && !AT_FIRST.has(token.symbol) ? [`countermand.sandbox("POST", "/tokens", {"symbol": ${JSON.stringify(token.symbol)}, "decimals": ${token.decimals}, "price": "${token.price ?? '1'}", "mint": "${token.mint}"})`] : [];
+    return token && !AT_FIRST.has(token.mint) ? [`countermand.sandbox("POST", "/tokens", {"symbol": ${JSON.stringify(token.symbol)}, "decimals": ${token.decimals}, "price": "${token.price ?? '1'}", "mint": "${token.mint}"})`] : [];
   });
 }
 
@@ -54,7 +58,7 @@ function added(order: Order): Lines {
 function priced(order: Order, wanted: Record<string, string> = {}): Lines {
   const mints = [...new Set([order.triggerMint, order.inputMint, order.outputMint])].filter((mint): mint is string => tokens.value.has(mint ?? ''));
   const prices = mints.map((mint) => ({ mint, price: wanted[mint] ?? tokens.value.get(mint)!.price ?? '1' }));
-  const other = prices.filter(({ mint, price }) => price !== (AT_FIRST.get(symbol(mint)) ?? tokens.value.get(mint)!.price));
+  const other = prices.filter(({ mint, price }) => price !== (AT_FIRST.get(mint) ?? tokens.value.get(mint)!.price));
   if (other.length === 0) return [];
   if (other.length === 1) return [`countermand.price(${named(other[0]!.mint)}, "${other[0]!.price}")`];
   return [`countermand.prices({${other.map(({ mint, price }) => `${named(mint)}: "${price}"`).join(', ')}})`];
@@ -65,13 +69,15 @@ function worth(order: Order, units: string | undefined, least: number): number {
   return Math.max(priceNow(order.inputMint), least / sum(units, order.inputMint));
 }
 
+/** Where another token is called sol in any case, the keyword says nothing. */
+const withLamports = (sol: number): Lines => (isOwn('SOL') ? [`w = countermand.wallet(sol=${sol})`] : ['w = countermand.wallet()', `countermand.airdrop(w.address, "SOL", ${sol})`]);
+
 /** A wallet that has what the order sells, and lamports for rent and fees. */
 function funded(order: Order, units: string | undefined): Lines {
-  const sold = symbol(order.inputMint);
-  if (sold === 'SOL') return [`w = countermand.wallet(sol=${Math.ceil(sum(units, order.inputMint)) + 1})`];
-  const keyword = sold.toLowerCase();
-  if (/^[a-z_][a-z0-9_]*$/.test(keyword) && !NOT_NAMES.has(keyword) && isOwn(sold)) return [`w = countermand.wallet(sol=1, ${keyword}=${whole(units, order.inputMint)})`];
-  return ['w = countermand.wallet(sol=1)', `countermand.airdrop(w.address, ${named(order.inputMint)}, ${whole(units, order.inputMint)})`];
+  if (order.inputMint === SOL) return withLamports(Math.ceil(sum(units, SOL)) + 1);
+  const sold = symbol(order.inputMint), keyword = sold.toLowerCase();
+  if (/^[a-z_][a-z0-9_]*$/.test(keyword) && !NOT_NAMES.has(keyword) && isOwn(sold) && isOwn('SOL')) return [`w = countermand.wallet(sol=1, ${keyword}=${whole(units, order.inputMint)})`];
+  return [...withLamports(1), `countermand.airdrop(w.address, ${named(order.inputMint)}, ${whole(units, order.inputMint)})`];
 }
 
 // --- orders by price
@@ -102,9 +108,12 @@ function triggerBody(order: Order): Body {
   const first = entry ? (entry.trailingBps === undefined ? entry.triggerPriceUsd : trailed(entry, Number(at))) : undefined;
   const pair = fired(order, profit, loss)?.triggerPriceUsd;
   if (order.orderType !== 'otoco') return { lines: [...lines, ...crosses(first ?? pair), ends('filled')] };
+  if ([profit, loss].some((each) => each && isBeyond(each, Number(first)))) return { lines: [...lines, ...crosses(first), 'assert countermand.order(order)["state"] in ("open", "filled"), "a child is tried at once"'] };
   const childWaits = [...lines, ...crosses(first), `${ends('open')}, "its children wait"`];
   return { lines: order.state === 'filled' ? [...childWaits, ...crosses(pair), ends('filled')] : childWaits };
 }
+
+const isBeyond = (leg: Leg, price: number): boolean => (leg.triggerCondition === 'above' ? price >= Number(leg.triggerPriceUsd) : price <= Number(leg.triggerPriceUsd));
 
 /** Which of the two it was. */
 function fired(order: Order, profit?: Leg, loss?: Leg): Leg | undefined {
@@ -130,7 +139,8 @@ const trailed = (leg: Leg, mark: number): string => rounded(mark * (1 + ((leg.tr
 function dcaBody(order: Order): Body {
   const rounds = order.rounds ?? 2, every = order.intervalSeconds ?? 60;
   const cancels = order.state === 'cancelled' || order.state === 'pending_withdraw';
-  const options = [`rounds=${rounds}`, `every_s=${every}`, ...(['min', 'max'] as const).flatMap((each) => { const bound = order[`${each}PriceUsd`]; return bound ? [`${each}PriceUsd=${bound}`] : []; })];
+  const bounds = (['min', 'max'] as const).flatMap((each) => { const bound = order[`${each}PriceUsd`]; return bound ? [`${each}PriceUsd=${bound}`] : []; });
+  const options = [`rounds=${rounds}`, `every_s=${every}`, ...(bounds.length ? ['orderType="price_conditional"', `triggerMint="${order.triggerMint}"`] : []), ...bounds];
   const least = worth(order, order.amount, LEAST.trigger * rounds);
   return {
     lines: [
@@ -159,7 +169,8 @@ function limitBody(order: Order): Body {
   const price = at === priceNow(order.inputMint) ? {} : { [order.inputMint ?? '']: rounded(at) };
   const setUp = [...priced(order, price), ...funded(order, order.makingAmount), 'with Client(w.keypair, countermand.url) as client:'];
   const fills = [`    ${place}`, `countermand.price(${named(order.inputMint)}, "${rounded(Math.max(fair * 1.02, at))}")`, 'countermand.settle()', 'assert countermand.order(order)["state"] == "completed"'];
-  if (order.state === 'completed') return { imports: ['from countermand.client import Client, Limit'], lines: [...setUp, ...fills] };
+  const cannotRest = at > fair; // It rests where no keeper fills.
+  if (order.state === 'completed' || cannotRest) return { imports: ['from countermand.client import Client, Limit'], lines: [...setUp, ...fills] };
   return byClient('from countermand.client import Client, Limit', setUp, [place, 'assert countermand.order(order)["state"] in ("open", "completed")'], 'client.limit.cancel(order)', '("cancelled", "completed")');
 }
 

@@ -53,7 +53,10 @@ def usd_of(raw: msgspec.Raw) -> tuple[str, int | Inexact]:
 
 
 def converted(params: Mapping[str, object], shape: type[T]) -> T:
-    """The fields of a query, which are all texts. Raises `msgspec.ValidationError`."""
+    """The fields of a query, which are all texts: a list is what was given twice. Raises `msgspec.ValidationError`."""
+    for name in (field.encode_name for field in msgspec.structs.fields(shape)):
+        if isinstance(params.get(name), list):
+            raise msgspec.ValidationError(f"Given more than once - at `$.{name}`")
     return msgspec.convert(with_whole_texts(params, shape), shape, strict=False)
 
 

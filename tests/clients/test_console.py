@@ -163,7 +163,10 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
     ]
     orders.append(cancelled := owner.places(single(sell=0.5 * SOL, above=170)))
     owner.confirms(cancelled, owner.cancels(cancelled)).ok()
-    orders.append(DcaTrader(owner).places(dca(sell=300 * USDC, rounds=6, every_s=60)))
+    orders.append(owner.places(otoco(sell=20 * USDC, buy=SOL, below=140, take_profit=170, stop_loss=145)))
+    plan = dca(sell=90 * USDC, rounds=6, every_s=60)
+    conditional = plan.but({"orderType": "price_conditional", "triggerMint": JUP.mint, "minPriceUsd": 3})
+    orders += [DcaTrader(owner).places(each) for each in (plan, conditional)]
     texts = does(browser, empty, "copies", [*orders, *placed_elsewhere(empty, owner).values()])
     assert 'w.trigger.place("SOL", 1, "USDC", above="160")' in texts[0]
     passes(tmp_path, texts)
@@ -209,6 +212,23 @@ def test_what_is_copied_brings_about_what_became_of_it(
         assert became in texts[list(orders).index(name)].splitlines()[-2]
     assert 'countermand.price("SOL", "140")' in texts[list(orders).index("stopped")]
     passes(tmp_path, texts)
+
+
+def test_what_is_copied_of_a_token_with_another_s_symbol_passes(
+    browser: Browser, empty: Venue, owner: Trader, tmp_path: Path
+) -> None:
+    orders = [owner.places(SELL)]
+    for symbol in ("USDC", "sol"):
+        known = {each["mint"] for each in empty.sandbox()["tokens"]}
+        added = empty.ask("POST", "/sandbox/tokens", {"symbol": symbol, "decimals": 2, "price": "3"}).ok()["tokens"]
+        token = Token(symbol, next(each["mint"] for each in added if each["mint"] not in known), 2)
+        empty.gives(owner.wallet, 60 * token)
+        orders += [
+            owner.places(single(sell=20 * token, above=3.5)),
+            LimitTrader(empty, owner).places(20 * token, JUP, 200 * 10**6),
+            LimitTrader(empty, owner).places(20 * token, JUP, 1_000),
+        ]
+    passes(tmp_path, does(browser, empty, "copies", orders))
 
 
 def test_an_order_that_is_closed_on_the_chain_is_remembered(browser: Browser, empty: Venue, owner: Trader) -> None:

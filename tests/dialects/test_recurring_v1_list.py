@@ -138,7 +138,11 @@ def test_only_orders_of_the_user_and_of_the_program(stage: Stage) -> None:
         ),
         *(
             (active(page=page), "page: invalid value: expected an integer of at least 1")
-            for page in ("0", "-1", "1.5", "-1.0", "1e9999999", "x", "१", "9" * 40, " 1")
+            for page in ("0", "-1", "1.5", "-1.0", "1e9999999", "x", "१", " 1")
+        ),
+        *(
+            (active(page=page), "page: invalid value: expected an integer of at most 999999999")
+            for page in ("1000000000", "1e9", "9" * 40, "9" * 400)
         ),
     ],
 )

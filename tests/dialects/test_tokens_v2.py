@@ -69,7 +69,7 @@ def test_tags(venue: FakeVenue) -> None:
     [
         ("search", "query: required"),
         ("search?query=", "query: required"),
-        ("search?query=a&query=b", "query: Expected `str`, got `array`"),
+        ("search?query=a&query=b", "query: Given more than once"),
         ("search?query=" + "," * 100, "query: at most 100 mints"),
         ("tag?query=hot", "query: Invalid enum value 'hot'"),
     ],

@@ -484,6 +484,12 @@ def test_a_refused_query_names_the_field(venue: LimitVenue, path: str, query: di
         assert got.body["cause"].startswith(field), got.raw
 
 
+@pytest.mark.parametrize("path", ["openOrders", "orderHistory", "getTriggerOrders"])
+def test_a_query_that_gives_a_field_twice_is_told_so(venue: LimitVenue, path: str) -> None:
+    got = venue.get(f"/trigger/v1/{path}?user={MAKER}&user={MAKER}&orderStatus=active")
+    assert (got.status, got.body["cause"]) == (400, "user: given more than once")
+
+
 def test_what_is_no_order_is_not_shown(venue: LimitVenue) -> None:
     held = venue.chain.held
     fine = venue.holds_order(address(1))

@@ -326,7 +326,8 @@ def test_a_round_gives_its_worth_less_three_percent_at_least(frozen: Venue, plan
     (reason,) = [each["reason"] for each in shown["timeline"] if each["event"] == "round_postponed"]
     assert "less than its minimum" in reason
     assert "(300 basis points beyond the current prices)" in reason
-    assert shown["waitsFor"] == "a swap of round 1 of 3 failed; next try in 1 s of the venue's clock"
+    assert shown["waitsFor"] == f"a swap of round 1 of 3 failed ({reason}); next try in 1 s of the venue's clock"
+    assert (shown["waiting"]["for"], shown["waiting"]["reason"]) == ("pause", reason)
     frozen.pool(USDC, impact_bps=200)
     frozen.advances(1)
     frozen.settles()

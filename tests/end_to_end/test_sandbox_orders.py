@@ -9,6 +9,7 @@ import pytest
 from solders.keypair import Keypair
 
 from tests.end_to_end.conftest import with_funds
+from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
@@ -143,23 +144,29 @@ def test_a_deposit_that_does_not_land(venue: Venue, alice: Trader) -> None:
     assert reasons(shown) == ["the transaction did not land in time"]
 
 
-def test_a_deposit_that_cannot_be_paid_for_says_what_the_wallet_lacks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recurring", [False, True])
+def test_a_deposit_that_cannot_be_paid_for_says_what_the_wallet_lacks(tmp_path: Path, recurring: bool) -> None:
     """A4. Its first send is lost, and the wallet spends its lamports before the next."""
     with running_venue(tmp_path, confirm_timeout_ms=2_000) as venue:
         alice = Trader(venue)
         alice.has(1 * SOL, 100 * USDC)
         alice.joins()
-        order = single(sell=100 * USDC, buy=SOL, below=100)
-        body = alice.body_for(order, alice.crafts(order))
+        order, plans, plan = single(sell=100 * USDC, buy=SOL, below=100), DcaTrader(alice), dca(sell=100 * USDC)
+        if recurring:
+            body = plans.body_for(plan, plans.asks_to_deposit(plan).ok())
+        else:
+            body = alice.body_for(order, alice.crafts(order))
         venue.faults(dropTransactions=1)
-        assert alice.creates(body).status == 500
+        assert (plans.creates(body) if recurring else alice.creates(body)).status == 500
         held = venue.lamports(alice.wallet)
         alice.pays(str(Keypair().pubkey()), Funds(SOL, held - 1_000_000 - 5_000))
         (shown,) = listed(venue, f"?wallet={alice.wallet}")
-        words = inspected(venue, shown["id"])["waitsFor"]
+        found = inspected(venue, shown["id"])
+        words = found["waitsFor"]
         assert re.fullmatch(r"its deposit has not landed: the wallet lacks 0\.00\d+ SOL", words), words
+        assert words.endswith(found["waiting"]["lacks"])
         venue.settles()
-        assert inspected(venue, shown["id"])["state"] == "failed"
+        assert inspected(venue, shown["id"])["state"] == ("deposit_failed" if recurring else "failed")
 
 
 def test_a_reason_is_of_its_moment(venue: Venue, alice: Trader) -> None:

@@ -12,7 +12,9 @@ from solders.keypair import Keypair
 
 from tests.altering import altered, budgeted
 from tests.end_to_end.dca_trader import DcaTrader, dca
+from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
+from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.test_sandbox_orders import inspected, told
 from tests.end_to_end.told import Reader
 from tests.end_to_end.trader import ROOT, Trader, oco, otoco, single, trailing
@@ -191,6 +193,54 @@ def test_a_request_says_how_a_wallet_altered_its_transaction(venue: Venue, alice
     assert alice.creates(alice.body_for(SELL, craft) | {"depositSignedTx": other}).status == 400
     create = requests(venue, 1)[0]
     assert create["altered"]["instructions_added"]
+
+
+BUDGET = {"instructions_added": ["Compute budget: an offer of 7 micro-lamports for each compute unit"]}
+
+
+@pytest.mark.parametrize("form", [("requestId",), ("id",), ()])
+@pytest.mark.parametrize("root", ["/trigger/v1", "/limit/v2"])
+def test_an_altered_transaction_of_an_order_on_the_chain_is_found_by_any_id_or_none(
+    venue: Venue, alice: Trader, root: str, form: tuple[str, ...]
+) -> None:
+    limits = LimitTrader(venue, alice)
+    built = limits.builds(1 * SOL, USDC)
+    limits.builds(2 * SOL, USDC)
+    other = altered(built["transaction"], budgeted, alice.key)
+    named = dict.fromkeys(form, built["requestId"])
+    body = {"signedTransaction": other, **named}
+    assert venue.ask("POST", f"{root}/execute", body).status == 400
+    assert requests(venue, 1)[0]["altered"] == BUDGET
+    assert limits.executes(built["transaction"], **named).status == 200
+    assert requests(venue, 1)[0]["altered"] is None
+
+
+def test_an_altered_transaction_without_an_id_of_its_own_is_found(venue: Venue, alice: Trader) -> None:
+    limits = LimitTrader(venue, alice, "/limit/v2")
+    transaction = limits.builds(1 * SOL, USDC)["tx"]
+    assert limits.post("execute", signedTransaction=altered(transaction, budgeted, alice.key)).status == 400
+    assert requests(venue, 1)[0]["altered"] == BUDGET
+
+
+def test_an_altered_transaction_of_the_older_cancel_of_a_recurring_order_is_found(venue: Venue, alice: Trader) -> None:
+    saver = Saver(venue, alice.key)
+    order, _ = saver.opens(2 * SOL, USDC)
+    cancelling = saver.asks_to_cancel(order, older=True).ok()
+    body = {"signedTransaction": altered(cancelling["tx"], budgeted, alice.key), "id": cancelling["id"]}
+    assert venue.ask("POST", "/recurring/v1/execute", body).status == 400
+    assert requests(venue, 1)[0]["altered"] == BUDGET
+
+
+def test_each_transaction_of_a_cancel_of_many_is_compared_with_itself(venue: Venue, alice: Trader) -> None:
+    limits = LimitTrader(venue, alice)
+    for take in range(7):
+        limits.places(10 * USDC, SOL, 10**12 + take)
+    cancelling = limits.post("cancelOrders", maker=limits.wallet).ok()
+    assert len(cancelling["transactions"]) == 2
+    for transaction in cancelling["transactions"]:
+        other = altered(transaction, budgeted, alice.key)
+        assert limits.post("execute", signedTransaction=other, requestId=cancelling["requestId"]).status == 400
+        assert requests(venue, 1)[0]["altered"] == BUDGET
 
 
 def test_a_lost_answer_is_shown_as_cut(venue: Venue, alice: Trader) -> None:

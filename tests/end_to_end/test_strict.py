@@ -158,6 +158,31 @@ def test_requests_are_limited_as_without_a_key(venue: Venue) -> None:
     eventually(lambda: venue.ask("GET", path).status == 200)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/trigger/v2/vault",
+        "/trigger/v1/openOrders",
+        "/limit/v2/openOrders",
+        "/recurring/v1/getRecurringOrders",
+        "/swap/v1/quote",
+        "/price/v2",
+        "/tokens/v2/search",
+    ],
+)
+def test_all_of_jupiter_s_paths_share_one_limit(venue: Venue, path: str) -> None:
+    weak(venue, "rateLimits")
+    for _ in range(BURST):
+        assert venue.ask("GET", f"/price/v3?ids={SOL.mint}").status == 200
+    assert venue.ask("GET", path).status == 429
+
+
+def test_tanx_and_the_sandbox_are_not_limited(venue: Venue) -> None:
+    weak(venue, "rateLimits")
+    for path in ("/sapi/v1/health", "/sandbox"):
+        assert {venue.ask("GET", path).status for _ in range(BURST + 2)} == {200}
+
+
 def test_transactions_land_slowly(venue: Venue, alice: Trader) -> None:
     weak(venue, "slowLanding")
     order = single(60 * USDC, SOL, below=120)

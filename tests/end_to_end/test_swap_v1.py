@@ -41,6 +41,12 @@ def creates_account(swapper: Swapper, owner: Pubkey, token: Token) -> str:
 # --- a whole bot
 
 
+def test_a_token_with_another_s_symbol_has_not_its_name(venue: Venue) -> None:
+    venue.ask("POST", "/sandbox/tokens", {"symbol": "USDC", "decimals": 6, "price": "1"}).ok()
+    found = venue.ask("GET", "/tokens/v2/search?query=USDC").ok()
+    assert [(each["name"], each["id"] == USDC.mint) for each in found] == [("USD Coin", True), ("USDC", False)]
+
+
 def test_a_bot_prices_quotes_swaps_and_sees_its_balances(venue: Venue) -> None:
     bot = Swapper(venue, Keypair())
     venue.gives(bot.wallet, 10 * SOL)
@@ -461,6 +467,8 @@ def test_a_quote_needs_its_parameters(venue: Venue) -> None:
     answer = venue.ask("GET", f"/swap/v1/quote?inputMint={SOL.mint}&amount=1")
     assert answer.error == (400, "Query parameter outputMint cannot be parsed: it is required")
     path = f"/swap/v1/quote?inputMint={SOL.mint}&outputMint={USDC.mint}&amount=10000000"
+    twice = venue.ask("GET", f"{path}&amount=1")
+    assert twice.error == (400, "Query parameter amount cannot be parsed: Given more than once")
     assert venue.ask("GET", path).ok()["slippageBps"] == 50
     assert venue.ask("GET", f"{path}&dexes=Countermand,Raydium&swapMode=ExactIn").status == 200
     assert venue.ask("GET", path.replace("10000000", "0010000000")).ok()["inAmount"] == "10000000"

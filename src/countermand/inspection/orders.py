@@ -34,7 +34,8 @@ from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text, dollars
-from countermand.values.transactions import UnsignedTransaction
+from countermand.values.timeline import TimelineEntry
+from countermand.values.transactions import Attempt, UnsignedTransaction
 
 TRIGGER: Final = "trigger"
 DCA_FAMILY: Final = "dca"
@@ -173,18 +174,17 @@ class OrderInspector:
         if found is None:
             return None
         group, timeline = found.order, found.timeline
-        lacks = await self._lacks(group)
+        lacks = await self._lacks(group.progress.attempt if group.state is TriggerState.DEPOSITING else None)
         words = trigger_waits_for(group, timeline, self._price_of, self._now(), lacks)
         waiting = trigger_waiting(group, timeline, self._price_of, lacks)
         return _trigger_order(group) | {"timeline": shown_timeline(timeline), "waitsFor": words, "waiting": waiting}
 
-    async def _lacks(self, group: OrderGroup) -> str | None:
-        """Why its deposit cannot land now. A chain that is silent says nothing."""
-        attempt = group.progress.attempt
-        if group.state is not TriggerState.DEPOSITING or attempt is None:
+    async def _lacks(self, deposit: Attempt | None) -> str | None:
+        """Why a deposit cannot land now. A chain that is silent says nothing."""
+        if deposit is None:
             return None
         try:
-            return await self._flaw(attempt.craft)
+            return await self._flaw(deposit.craft)
         except Unavailable:
             return None
 
@@ -207,10 +207,15 @@ class OrderInspector:
         found = await self._dca.order(order_id)
         if found is None:
             return None
-        return self._shown_dca(found.order, self._now()) | {"timeline": shown_timeline(found.timeline)}
+        order, timeline = found.order, found.timeline
+        lacks = await self._lacks(order.progress.attempt if order.state is DcaOrderState.DEPOSITING else None)
+        return self._shown_dca(order, timeline, self._now(), lacks) | {"timeline": shown_timeline(timeline)}
 
-    def _shown_dca(self, order: DcaOrder, now: Instant) -> Shown:
-        words, waiting = dca_waits_for(order, self._price_of, now), dca_waiting(order, self._price_of)
+    def _shown_dca(
+        self, order: DcaOrder, timeline: Sequence[TimelineEntry], now: Instant, lacks: str | None = None
+    ) -> Shown:
+        words = dca_waits_for(order, timeline, self._price_of, now, lacks)
+        waiting = dca_waiting(order, timeline, self._price_of, lacks)
         return _dca_order(order) | {"waitsFor": words, "waiting": waiting}
 
     async def _dca_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
@@ -219,7 +224,7 @@ class OrderInspector:
             states = [state for state in DcaOrderState if DCA[state].value == wanted.state]
         now = self._now()
         orders = await self._dca.orders(wanted.owner, states, limit)
-        return [self._shown_dca(each, now) for each in orders]
+        return [self._shown_dca(each, (), now) for each in orders]
 
     async def _book_order(self, which: BookOrderId | str) -> Shown | None:
         found = await self._book.order(which)

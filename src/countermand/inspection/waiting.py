@@ -62,11 +62,20 @@ def _armed(leg: Leg, price: UsdPrice | None) -> WaitingData:
     return found
 
 
-def dca_waiting(order: DcaOrder, price_of: PriceOf) -> WaitingData | None:
+def dca_waiting(
+    order: DcaOrder, timeline: Sequence[TimelineEntry], price_of: PriceOf, lacks: str | None
+) -> WaitingData | None:
+    """`lacks`: why its deposit cannot land now."""
     waiting = dca.waits_for(order)
     if waiting is None:
         return None
-    return {"for": waiting.value} | dict(_of_round(order, waiting, price_of))
+    data: WaitingData = {"for": waiting.value} | dict(_of_round(order, waiting, price_of))
+    match waiting:
+        case Waiting.PAUSE:
+            data |= {"reason": failure_of(timeline)}
+        case Waiting.DEPOSIT:
+            data |= {"lacks": lacks}
+    return data
 
 
 def _of_round(order: DcaOrder, waiting: Waiting, price_of: PriceOf) -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,9 @@ from countermand.orders.book.model import waiting as book
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, BookOrder
 from countermand.orders.book.model.quantities import Ticks
+from countermand.orders.dca import journal as dca_journal
 from countermand.orders.dca.model import waiting as dca_waiting
+from countermand.orders.dca.model.events import RoundPostponed
 from countermand.orders.dca.model.order import DcaOrder, PriceBand
 from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.model import waiting as trigger_waiting
@@ -22,7 +24,10 @@ from countermand.values.quantities import UsdPrice, decimal_text, dollars
 from countermand.values.timeline import TimelineEntry
 
 PriceOf = Callable[[Mint], UsdPrice | None]
-_FAILED: Final = trigger_journal.EVENTS.name_of_type(FillFailed)
+_FAILED: Final = (
+    trigger_journal.EVENTS.name_of_type(FillFailed),
+    dca_journal.EVENTS.name_of_type(RoundPostponed),
+)
 
 WORDS: Final = {
     Waiting.DEPOSIT: "its deposit has not landed",
@@ -79,22 +84,27 @@ def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Inst
 
 
 def failure_of(timeline: Sequence[TimelineEntry]) -> str | None:
-    """Why the newest fill failed, if one did."""
-    return next((entry.reason for entry in reversed(timeline) if entry.event == _FAILED), None)
+    """Why the newest fill, or try of a round, failed, if one did."""
+    return next((entry.reason for entry in reversed(timeline) if entry.event in _FAILED), None)
 
 
-def dca_waits_for(order: DcaOrder, price_of: PriceOf, now: Instant) -> str | None:
-    """None: for nothing."""
+def dca_waits_for(
+    order: DcaOrder, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant, lacks: str | None = None
+) -> str | None:
+    """As of a trigger order."""
     waiting, progress = dca_waiting.waits_for(order), order.progress
     round_words = f"round {order.round_number} of {order.terms.plan.rounds}"
+    if waiting is Waiting.DEPOSIT and lacks is not None:
+        return f"{WORDS[waiting]}: {lacks}"
     if waiting is Waiting.ROUND:
         due = f"{round_words} is due in {seconds_until(progress.next_fill_at, now)} s of the venue's clock"
         band = order.terms.plan.band
         return due if band is None else f"{due}, at {_band_words(band)}; {_price_is(price_of(band.mint))}"
     if waiting is Waiting.PAUSE:
         assert progress.retry_at is not None, f"order {order.id} does not pause"
-        seconds = seconds_until(progress.retry_at, now)
-        return f"a swap of {round_words} failed; next try in {seconds} s of the venue's clock"
+        seconds, failure = seconds_until(progress.retry_at, now), failure_of(timeline)
+        why = "" if failure is None else f" ({failure})"
+        return f"a swap of {round_words} failed{why}; next try in {seconds} s of the venue's clock"
     return None if waiting is None else WORDS[waiting]
 
 

@@ -5,6 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from countermand.sandbox.redaction import as_curl, shown_body, shown_headers, sh
 from countermand.sandbox.wire import RequestSummaryWire, RequestWire
 from countermand.solana.alterations import alteration_of
 from countermand.solana.port import PACKET_BYTES_MAX
-from countermand.solana.wire import MalformedTransaction, read_transaction
+from countermand.solana.wire import MalformedTransaction, WireTransaction, read_transaction
 
 KEPT: Final = 1_000
 _TOLD_AT_ONCE: Final = 256
@@ -26,11 +27,14 @@ BODY_BYTES_KEPT: Final = 16 * 1024
 """Of each body. Of a longer one the beginning is kept."""
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SIGNED: Final = (
-    ("depositSignedTx", "depositRequestId"),
-    ("signedTransaction", "cancelRequestId"),
-    ("signedTransaction", "requestId"),
+    ("depositSignedTx", ("depositRequestId",)),
+    ("signedTransaction", ("cancelRequestId", "requestId", "id")),
 )
 """Where requests have a signed transaction, and the id under which it was built."""
+_BUILT: Final = ("transaction", "tx", "transactions", "txs")
+_BUILT_UNDER: Final = ("requestId", "id")
+_COMPARED_MAX: Final = 32
+_REFUSED: Final = 400
 
 
 class RecordedRequest(msgspec.Struct):
@@ -170,23 +174,31 @@ class RequestLog:
     def _alteration(self, recorded: RecordedRequest) -> Mapping[str, object] | None:
         """How the transaction that came signed differs from the one that was built. None: it does not, or has none."""
         body = _json(recorded.body)
-        for field, request_id in _SIGNED:
-            signed, asked = body.get(field), body.get(request_id)
-            if isinstance(signed, str) and isinstance(asked, str):
-                built = self._built(asked)
-                return None if built is None else _difference(built, signed)
+        for field, names in _SIGNED:
+            signed = body.get(field)
+            if isinstance(signed, str):
+                asked = next((body[name] for name in names if isinstance(body.get(name), str)), None)
+                if asked is not None:
+                    return _difference(self._built(asked), signed)
+                return _difference(self._given(signed), signed) if recorded.status == _REFUSED else None
         return None
 
-    def _built(self, request_id: str) -> list[str] | None:
+    def _built(self, request_id: str) -> list[str]:
         """The transactions that an answer gave under this id; the newest, since a repeated cancel builds anew."""
         mark = request_id.lower().encode()
         for each in reversed(self._newest):
             if mark in each.answer.lower():
                 answer = _json(each.answer)
-                built = answer.get("transactions", [answer.get("transaction")])
-                if str(answer.get("requestId", "")).lower() == request_id.lower() and isinstance(built, list):
-                    return [transaction for transaction in built if isinstance(transaction, str)]
-        return None
+                if mark in {str(answer.get(name, "")).lower().encode() for name in _BUILT_UNDER}:
+                    return _transactions(answer)
+        return []
+
+    def _given(self, signed: str) -> list[str]:
+        """Without an id: the newest that one of its signers was given."""
+        signers = _signers(signed)
+        answers = (_json(each.answer) for each in reversed(self._newest))
+        given = (built for answer in answers for built in _transactions(answer) if signers & _signers(built))
+        return list(islice(given, _COMPARED_MAX))
 
 
 def summary(recorded: RecordedRequest) -> RequestSummaryWire:
@@ -228,19 +240,36 @@ def _json(body: bytes) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _transactions(answer: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for name in _BUILT:
+        value = answer.get(name)
+        found += [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+    return found
+
+
 def _difference(built: list[str], signed: str) -> Mapping[str, object] | None:
-    message = _message(signed)
-    messages = [found for each in built if (found := _message(each)) is not None]
-    if message is None:
-        return {"transaction": "it cannot be read"}
-    if not messages or message in messages:
+    """From the one that it is most like: the transactions of a cancel of many share one id."""
+    wire = _read(signed)
+    messages = [found.message_bytes for each in built if (found := _read(each)) is not None]
+    if wire is None:
+        return {"transaction": "it cannot be read"} if built else None
+    if not messages or wire.message_bytes in messages:
         return None
-    return alteration_of(messages[0], message).differences
+    alterations = [alteration_of(each, wire.message_bytes) for each in messages[:_COMPARED_MAX]]
+    return min(alterations, key=lambda each: len(str(each.differences))).differences
 
 
-def _message(transaction: str) -> bytes | None:
+def _signers(transaction: str) -> frozenset[str]:
+    wire = _read(transaction)
+    if wire is None:
+        return frozenset()
+    return frozenset(map(str, wire.static_keys[: wire.message.header.num_required_signatures]))
+
+
+def _read(transaction: str) -> WireTransaction | None:
     raw = bytes_of(transaction, PACKET_BYTES_MAX)
     try:
-        return None if raw is None else read_transaction(raw).message_bytes
+        return None if raw is None else read_transaction(raw)
     except MalformedTransaction:
         return None

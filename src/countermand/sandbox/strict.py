@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+from countermand.gateway.areas import area_of
 from countermand.gateway.asgi import App, AsgiAnswer, Event, Header, Receive, Scope, Send
+from countermand.gateway.shapes import is_jupiter
 
 
 class Weakness(Enum):
@@ -42,7 +44,6 @@ _CANCEL: Final = re.compile(r"/trigger/v2/orders/(price|dca)/cancel/([^/]+)")
 _CONFIRM: Final = re.compile(r"/trigger/v2/orders/(price|dca)/confirm-cancel/([^/]+)")
 _HISTORY: Final = re.compile(r"/trigger/v2/orders/history(/dca)?(?:/([^/]+))?")
 _LIMIT_CREATE: Final = "/trigger/v1/createOrder"
-_LIMITED_AREAS: Final = ("/trigger/", "/limit/", "/recurring/", "/price/")
 _FREE: Final = ("/execute", "/executeOrder")
 _WHOAMI: Final = "/trigger/v2/vault"
 
@@ -135,7 +136,7 @@ class StrictApp:
 
     def _limit(self, scope: Scope) -> AsgiAnswer | None:
         path: str = scope["path"]
-        counts = path.startswith(_LIMITED_AREAS) and not path.endswith(_FREE)
+        counts = area_of(path).keyed and is_jupiter(path) and not path.endswith(_FREE)
         if not (counts and self._strict.has(Weakness.RATE_LIMITS)):
             return None
         return self._strict.limit(dict(scope["headers"]).get(b"x-api-key", b""))

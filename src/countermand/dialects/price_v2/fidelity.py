@@ -9,6 +9,7 @@ from countermand.sources import OURS, KnownAnswer, Source, documented
 
 ANSWERS: Final = (
     KnownAnswer(400, "invalid query: {why}", "all", OURS),
+    KnownAnswer(400, "invalid query: ids is empty: mints, joined by commas", "all", OURS),
     KnownAnswer(400, "ids: at most {count} mints", "all", OURS),
     KnownAnswer(
         400, "showExtraInfo cannot be used with vsToken", "all", documented("Price v2, OpenAPI; the text is ours")

@@ -44,10 +44,14 @@ class PricesResource(msgspec.Struct, frozen=True):
         try:
             asked = converted(req.params, PricesParams)
         except msgspec.ValidationError as wrong:
-            return error(400, f"invalid query: {flaw_of(wrong)}")
+            flaw = flaw_of(wrong)
+            why = f"{flaw.path}: {flaw}" if flaw.path else str(flaw)
+            return error(400, f"invalid query: {why}")
+        if not asked.ids:
+            return error(400, "invalid query: ids is empty: mints, joined by commas")
         if asked.ids.count(_SEPARATOR) >= IDS_MAX:
             return error(400, f"ids: at most {IDS_MAX} mints")
-        extra = asked.show_extra_info == "true"
+        extra = asked.show_extra_info in ("true", "True")
         if extra and asked.vs_token is not None:
             return error(400, "showExtraInfo cannot be used with vsToken")
         return Answer(encode(PricesAnswer(data=dict(self._prices(asked.ids.split(_SEPARATOR), asked.vs_token, extra)))))

@@ -37,6 +37,7 @@ ANSWERS: Final = (
     ),
     KnownAnswer(400, "missing field `{field}`", "all", _SERDE),
     KnownAnswer(400, "page: invalid value: expected an integer of at least 1", "getRecurringOrders", _SERDE),
+    KnownAnswer(400, "page: invalid value: expected an integer of at most {most}", "getRecurringOrders", _SERDE),
     KnownAnswer(400, "id: differs from requestId", "execute", OURS),
     KnownAnswer(400, "duplicate field `{field}`", "all", _SERDE),
     KnownAnswer(400, "{field}: unknown variant `{given}`, expected one of {expected}", "all", _SERDE),

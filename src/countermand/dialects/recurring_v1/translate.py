@@ -24,14 +24,13 @@ from countermand.dialects.recurring_v1.wire import (
     TypedOrderRow,
 )
 from countermand.dialects.recurring_v1.wire import Trade as TradeRow
-from countermand.json_numbers import whole_number
 from countermand.orders.chain.model.order import Trade
 from countermand.orders.recurring.model.order import OrderPage, RecurringOrder, RecurringTerms
 from countermand.services.transactions.client_transactions import Build
 from countermand.values.identity import Address, Mint, RequestId, Wallet
-from countermand.values.quantities import BaseUnits, decimal_text
+from countermand.values.quantities import BaseUnits, Inexact, decimal_text, exact
 
-_PAGE_DIGITS_MAX: Final = 9
+_PAGE_MAX: Final = 10**9 - 1
 _SIGNATURE_BYTES: Final = 64
 
 
@@ -98,9 +97,10 @@ def into_page(query: OrdersParams) -> int:
 
 
 def _page(text: str) -> int:
-    digits = whole_number(text)
-    page = int(digits) if digits is not None and len(digits) <= _PAGE_DIGITS_MAX else 0
-    if page < 1:
+    page = exact(text, scale=0, bound=_PAGE_MAX)
+    if page in (Inexact.TOO_BIG, Inexact.TOO_LONG):
+        raise RecurringDeclined(f"page: invalid value: expected an integer of at most {_PAGE_MAX}")
+    if isinstance(page, Inexact) or page < 1:
         raise RecurringDeclined("page: invalid value: expected an integer of at least 1")
     return page
 

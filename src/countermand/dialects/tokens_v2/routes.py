@@ -27,8 +27,14 @@ MINTS_MAX: Final = 100
 FOUND_MAX: Final = 20
 _SEPARATOR: Final = ","
 _VERIFIED: Final = "verified"
-_NAMES: Final = MappingProxyType({"SOL": "Wrapped SOL", "USDC": "USD Coin", "USDT": "USDT", "JUP": "Jupiter"})
-"""Of the tokens that every venue knows, by symbol; another one is named by its symbol."""
+_NAMES: Final = MappingProxyType(
+    {
+        "So11111111111111111111111111111111111111112": "Wrapped SOL",
+        "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v": "USD Coin",
+        "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN": "Jupiter",
+    }
+)
+"""Of tokens that every venue knows, by mint: a symbol can be another token's. The others are named by their symbol."""
 
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
@@ -113,7 +119,7 @@ def _found(query: str, tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def _name_of(token: Token) -> str:
-    return _NAMES.get(token.symbol, token.symbol)
+    return _NAMES.get(token.mint, token.symbol)
 
 
 def resources(context: TokensV2Context) -> list[tuple[str, object]]:
