@@ -21,4 +21,5 @@ if (!existsSync(unpacked)) {
   process.env.TMPDIR = unpacked;
 }
 export const executablePath = await chromium.executablePath();
-process.env.TMPDIR = own;
+if (own === undefined) delete process.env.TMPDIR; // Given back as text, it would be a folder of the name `undefined`.
+else process.env.TMPDIR = own;
