@@ -88,10 +88,6 @@ class TaskGroup:
 _FREIGHT: Final[ContextVar[TaskGroup | None]] = ContextVar("freight", default=None)
 
 
-def current_freight() -> TaskGroup | None:
-    return _FREIGHT.get()
-
-
 class _Handle(asyncio.Handle):
     """The base asks each time whether the loop is in debug mode."""
 

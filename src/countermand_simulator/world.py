@@ -506,10 +506,6 @@ def _shown(message: bytes) -> str:
     return base64.b64encode(message[-18:]).decode()
 
 
-def _replayable(orders: OrdersSide) -> tuple[str, ...]:
-    return (*orders.makers, *orders.savers, *orders.keepers, orders.trespasser, orders.sponsor)
-
-
 def _owners_of(wallets: Sequence[str], shard: int) -> BucketOwners:
     """The shard owns no more than a range with all of these; shards that do not run own what is left."""
     buckets = [bucket_of(Wallet(wallet)) for wallet in wallets]
