@@ -209,12 +209,17 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
 
     async def _do_between(self, between: Callable[[], Awaitable[None]], done: "asyncio.Future[None]") -> None:
         self._between = None
+        problem: Exception | None = None
         try:
             await between()
-        except Exception as problem:  # noqa: BLE001  The caller is told; the shard loads again in any case.
-            done.set_exception(problem)
-        else:
+        except Exception as failure:  # noqa: BLE001  The caller is told; the shard loads again in any case.
+            problem = failure
+        if done.cancelled():
+            return  # The caller has left.
+        if problem is None:
             done.set_result(None)
+        else:
+            done.set_exception(problem)
 
     async def _begin(self) -> WriterEpoch[State, Command, Event, Refusal, Rows]:
         epoch = await self._fence.begin_epoch(self.number, self.opened)
