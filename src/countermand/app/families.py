@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -79,6 +80,10 @@ class UnitPrices(Struct, frozen=True):
 
     limit: int | None = None
     recurring: int | None = None
+
+
+EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
+"""As in the published transactions: no others compete on the embedded chain."""
 
 
 class Families(Struct, frozen=True):

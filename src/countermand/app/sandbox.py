@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from countermand.app.families import BookServices, Families, UnitPrices, families_of
+from countermand.app.families import EMBEDDED_UNIT_PRICES, BookServices, Families, families_of
 from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
     SHARDS,
@@ -106,8 +106,6 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
 from countermand.values.structs import replace
 
-_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
-"""As in the published transactions: no others compete on the embedded chain."""
 _SWAP_UNIT_PRICE: Final = 25_715
 """As in the published answer of `swap`."""
 
@@ -150,7 +148,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
                 incarnation=await TokenIncarnation.loaded(stores.venue),
                 taken=taken,
             )
-            with families_of(infra, pool, _UNIT_PRICES, faults) as families:
+            with families_of(infra, pool, EMBEDDED_UNIT_PRICES, faults) as families:
                 assembled = _assembled(families, chain, world, faults, pool, seed, dsn)
                 try:
                     yield assembled

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from countermand.admin.authenticator import AdminAuthenticator
 from countermand.admin.inspection import PATHS, InspectionResource, VenueInspection
-from countermand.app.families import Families, UnitPrices, families_of
+from countermand.app.families import EMBEDDED_UNIT_PRICES, Families, UnitPrices, families_of
 from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
     SHARDS,
@@ -54,9 +54,6 @@ from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
 
 NOTHING: Final[Mapping[Address, AccountInfo]] = {}
-_EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
-"""As in the published transactions: no others compete on the embedded chain."""
-
 _CLUSTER_S: Final = 5
 
 
@@ -92,7 +89,7 @@ async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) ->
     clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
     try:
         infra = await _infrastructure(opened, taken, clock, chain, lambda: chain.slot)
-        with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:
+        with families_of(infra, NoRouter(), EMBEDDED_UNIT_PRICES) as families:
             hub = SocketHub(chain)
             surroundings = _shown_to_operators(
                 families,

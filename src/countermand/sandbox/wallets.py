@@ -10,13 +10,12 @@ from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox import wire
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.port import Node
-from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_token_account
+from countermand.solana.tokens import TOKEN_PROGRAMS, read_token_account
 from countermand.store.vaults_postgres import PostgresVaults
 from countermand.values.identity import Address, Wallet
 
 SHOWN: Final = 50
 _OWNER_AT: Final = 32
-_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 
 
 class Wallets(Struct, frozen=True):
@@ -41,7 +40,7 @@ class Wallets(Struct, frozen=True):
 
     async def _holdings(self, owner: Address) -> list[wire.HoldingWire]:
         amounts: dict[str, int] = defaultdict(int)
-        for program in _PROGRAMS:
+        for program in TOKEN_PROGRAMS:
             for _, info in await self.chain.program_accounts(program, memcmp=[(_OWNER_AT, self.key(owner))]):
                 account = read_token_account(info.data)
                 if account is not None and account.amount:
