@@ -95,7 +95,6 @@ from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
-from countermand.solana.programs.anchor import key
 from countermand.solana.programs.artifacts import sandbox_program_builds
 from countermand.solana.tokens import with_minted
 from countermand.store.fences import take_all
@@ -184,7 +183,7 @@ def _assembled(
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
     events = seen.events(families, sandbox.shown)
-    endpoints = _endpoints(families, sandbox, snapshots, seen, events, keeper)
+    endpoints = _endpoints(families, chain, sandbox, snapshots, seen, events, keeper)
     console = console_files()
     swaps = _swaps(families, world, markets)
     hub = SocketHub(chain, is_up=world.is_up)
@@ -233,6 +232,7 @@ def _mount(app: FalconApp, endpoints: Sequence[Endpoints], console: BuiltFiles |
 
 def _endpoints(
     families: Families,
+    chain: EmbeddedChain,
     sandbox: Sandbox,
     snapshots: Snapshots,
     seen: _Seen,
@@ -248,7 +248,7 @@ def _endpoints(
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
-    wallets = Wallets(infra.stores.vaults, trigger.transactions, infra.chain, lambda each: bytes(key(each)))
+    wallets = Wallets(infra.stores.vaults, trigger.transactions, chain)
     return [
         StateResource(sandbox, partial(_audited, infra.stores.trigger)),
         PricesResource(sandbox, seen.inspected.prices),
