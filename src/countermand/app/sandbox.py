@@ -187,7 +187,7 @@ def _assembled(
     console = console_files()
     swaps = _swaps(families, world, markets)
     hub = SocketHub(chain, is_up=world.is_up)
-    surroundings = GatewayExtensions(
+    extensions = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
@@ -199,7 +199,7 @@ def _assembled(
         front=None if console is None else console.page,
     )
     background = () if keeper is None else (keeper.run,)
-    app = App(families, build_gateway(families, surroundings), sandbox.begin, chain, background)
+    app = App(families, build_gateway(families, extensions), sandbox.begin, chain, background)
     return SandboxApp(families, chain, sandbox, app)
 
 
