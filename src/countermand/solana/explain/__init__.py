@@ -26,8 +26,8 @@ from countermand.solana.explain.names import Names, counted, listed
 from countermand.solana.explain.orders import recurring, trigger
 from countermand.solana.explain.swaps import swaps
 from countermand.solana.explain.tokens import token_program
-from countermand.solana.fees import LAMPORTS_PER_SIGNATURE, cost_of
-from countermand.solana.port import Address
+from countermand.solana.fees import cost_of
+from countermand.solana.port import LAMPORTS_PER_SIGNATURE, Address
 from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.programs.anchor import Unreadable
 from countermand.solana.tokens import (
