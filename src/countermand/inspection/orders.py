@@ -5,9 +5,9 @@ from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
-import base58
 from msgspec import Struct
 
+from countermand.addresses import is_address
 from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
 from countermand.inspection.on_chain import ChainOrders
@@ -84,13 +84,6 @@ def asked(parameters: Mapping[str, str]) -> OrdersAsked:
             raise QueryRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
         owner = account or owner
     return OrdersAsked(family, owner, state, limit_in(parameters.get("limit", str(LIMIT)), LIMIT_MAX))
-
-
-def is_address(text: str) -> bool:
-    try:
-        return len(text) <= 44 and len(base58.b58decode(text)) == 32
-    except ValueError:
-        return False
 
 
 def is_book_id(name: str) -> bool:

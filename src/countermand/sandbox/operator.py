@@ -11,11 +11,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from countermand.addresses import is_address
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS as TRIGGER_WORDS
 from countermand.dialects.trigger_v2.states import DCA, display_state
 from countermand.dialects.trigger_v2.words import Words
-from countermand.inspection.orders import is_address, is_book_id
+from countermand.inspection.orders import is_book_id
 from countermand.inspection.queries import shown
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.order import OrderId as BookOrderId
