@@ -9,10 +9,11 @@ from solders.hash import Hash
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.clockwork import SLOT_MS
-from countermand.solana.errors import BLOCKHASH_NOT_FOUND
+from countermand.solana.errors import BLOCKHASH_NOT_FOUND, SANITIZE_FAILURE
 from countermand.solana.port import FEE_ADDRESSES_MAX, UNITS_MAX, Blockhash, Chain, ChainRecords, Simulation
 from countermand.solana.programs.compile import Budget, unsigned_transaction
 from countermand.solana.tokens import found_token_address
+from countermand.solana.wire import MalformedTransaction
 from countermand.values.identity import Address
 from countermand.values.structs import Struct
 
@@ -50,7 +51,11 @@ async def _simulated_once(
 ) -> tuple[BuiltMessage, Simulation]:
     recent = await blockhashes.get()
     message = compose(recent.blockhash)
-    return BuiltMessage(message, recent.last_valid_height), await chain.simulate(unsigned_transaction(message))
+    try:
+        simulation = await chain.simulate(unsigned_transaction(message))
+    except MalformedTransaction:  # Such as one whose payer is a program: nothing can sign for it.
+        simulation = Simulation(SANITIZE_FAILURE, (), 0)
+    return BuiltMessage(message, recent.last_valid_height), simulation
 
 
 class TransactionBuilder:
