@@ -5,31 +5,16 @@ import shutil
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from benchmarks import book, desks, figures, histories, keeping, layers, machine, mixed, on_chain, rounds, slices
+from benchmarks import book, figures, histories, keeping, layers, machine, mixed, on_chain, resting, rounds, slices
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
 _PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _RUNGS: Final = 9_000
-_PARTS: Final = (
-    "desks",
-    "mixed",
-    "starts",
-    "creates",
-    "layers",
-    "cancels",
-    "pairs",
-    "rounds",
-    "slices",
-    "fills",
-    "book",
-    "on-chain",
-    "histories",
-    "keeping",
-)
 
 
 def main() -> None:
@@ -39,23 +24,7 @@ def main() -> None:
     measured = Measured()
     try:
         measured.machine = machine.described(data)
-        parts = {
-            "desks": _desks,
-            "mixed": _mixed,
-            "starts": _starts,
-            "creates": _creates,
-            "layers": _layers,
-            "cancels": _cancels,
-            "pairs": _pairs,
-            "rounds": _rounds,
-            "slices": _slices,
-            "fills": _fills,
-            "book": _book,
-            "on-chain": _on_chain,
-            "histories": _histories,
-            "keeping": _keeping,
-        }
-        for name, part in parts.items():
+        for name, part in _PARTS.items():
             if options.only in (None, name):
                 part(measured, data, options.seconds)
     finally:
@@ -73,21 +42,21 @@ def _options() -> Namespace:
     parser.add_argument("--data", type=Path, help="where the databases are put; a disk, since they are synced")
     parser.add_argument(
         "--only",
-        choices=_PARTS,
+        choices=tuple(_PARTS),
         help="print one part, write nothing",
     )
     return parser.parse_args()
 
 
-def _desks(measured: Measured, _data: Path, _seconds: float) -> None:
+def _resting(measured: Measured, _data: Path, _seconds: float) -> None:
     for count in (10**3, 10**5, 10**6):
-        _say(f"a desk of {count} orders")
-        measured.desks.append(desks.measure(count))
+        _say(f"{count} resting orders")
+        measured.resting.append(resting.measure(count))
 
 
 def _mixed(measured: Measured, _data: Path, _seconds: float) -> None:
     for count in (10**5, 10**6):
-        _say(f"a desk of {count} orders of all types")
+        _say(f"{count} resting orders of all types")
         measured.mixed.append(mixed.measure(count))
 
 
@@ -196,6 +165,24 @@ def _keeping(measured: Measured, data: Path, seconds: float) -> None:
 
 def _say(what: str) -> None:
     print(time.strftime("%H:%M:%S"), what, flush=True)
+
+
+_PARTS: Final[Mapping[str, Callable[[Measured, Path, float], None]]] = {
+    "resting": _resting,
+    "mixed": _mixed,
+    "starts": _starts,
+    "creates": _creates,
+    "layers": _layers,
+    "cancels": _cancels,
+    "pairs": _pairs,
+    "rounds": _rounds,
+    "slices": _slices,
+    "fills": _fills,
+    "book": _book,
+    "on-chain": _on_chain,
+    "histories": _histories,
+    "keeping": _keeping,
+}
 
 
 if __name__ == "__main__":

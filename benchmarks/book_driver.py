@@ -18,7 +18,7 @@ Operation = tuple[int, int, int, int]
 """Order id, 1 to buy or 0 to sell or −1 to cancel, price, quantity."""
 CANCEL: Final = -1
 SECONDS: Final = 20
-"""Whoever takes longer is stopped."""
+"""A driver that takes longer is stopped."""
 _STEP: Final = 1_000
 
 

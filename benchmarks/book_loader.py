@@ -103,7 +103,7 @@ class Trading:
         return resting
 
     async def draft(self, count: int) -> list[bytes]:
-        """Orders that nobody has placed yet: the requests that place them, signed."""
+        """Orders that are not placed yet: the requests that place them, signed."""
         signed = []
         expires_at = Instant(self.clock.now() + _YEAR_MS)
         for some in _some(zip(_terms(self.users), range(count), strict=False)):

@@ -56,7 +56,7 @@ class Beside:
 
     @property
     def cpu_ratio(self) -> float:
-        """The same by the processor's time: what it would be if nobody else used the machine."""
+        """The same by the processor's time: what it would be if nothing else used the machine."""
         return self.echo_cpu_us / self.cpu_us
 
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on, for whoever compares them."""
+"""What the figures were measured on, so that they can be compared."""
 
 import os
 import platform

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from benchmarks.desks import CROSSED, address, resident
+from benchmarks.resting import CROSSED, address, resident
 from countermand.kernel.ids import Ids
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Epoch

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.book import COUNT, RUNS, WITH_MONEY, Race, Score, report
-from benchmarks.desks import CROSSED, Desk
 from benchmarks.figures import FILLS_PER_SECOND, PAIRS, Beside, Lifecycles, Start
 from benchmarks.histories import Histories
 from benchmarks.keeping import Kept
 from benchmarks.layers import LAYERS, TASKS
 from benchmarks.mixed import KINDS, Mixed
 from benchmarks.on_chain import Listing
+from benchmarks.resting import CROSSED, Resting
 from benchmarks.rounds import Rounds
 from benchmarks.slices import KINDS as SLICED
 from benchmarks.slices import Slices
@@ -74,7 +74,7 @@ class Measured:
     cancels_beside_fills: list[Beside] = field(default_factory=list)
     creates: list[Beside] = field(default_factory=list)
     lives: list[Lifecycles] = field(default_factory=list)
-    desks: list[Desk] = field(default_factory=list)
+    resting: list[Resting] = field(default_factory=list)
     mixed: list[Mixed] = field(default_factory=list)
     pair_cancels: list[Beside] = field(default_factory=list)
     rounds: Rounds | None = None
@@ -161,17 +161,17 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
 
 
 def _tick_verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
-    ticks = {desk.orders: desk.tick_p50_us for desk in measured.desks}
+    ticks = {each.orders: each.tick_p50_us for each in measured.resting}
     if 10**6 in ticks:
         yield _verdict("a tick that crosses none of 10⁶ orders", "< 20 µs", f"{ticks[10**6]:.1f} µs", ticks[10**6] < 20)
     if {10**3, 10**6} <= ticks.keys():
         factor = ticks[10**6] / ticks[10**3]
         yield _verdict("the same, of what it costs with 10³", "≤ 2", factor, factor <= 2)
-    for desk in measured.desks:
-        if desk.orders >= 10**5:
-            weight = desk.bytes_an_order
+    for each in measured.resting:
+        if each.orders >= 10**5:
+            weight = each.bytes_an_order
             yield _verdict(
-                f"memory a resting order, of {_power(desk.orders)}", "< 1 KB", f"{weight:.0f} bytes", weight < 1024
+                f"memory a resting order, of {_power(each.orders)}", "< 1 KB", f"{weight:.0f} bytes", weight < 1024
             )
 
 
@@ -366,15 +366,15 @@ def _rounds(measured: Measured) -> str:
 def _mixed(measured: Measured) -> str:
     rows = [
         (
-            _power(desk.orders),
-            f"{desk.tick_p50_us:.1f} µs",
-            f"{desk.tick_p99_us:.1f} µs",
-            f"{desk.extremum_p50_us:.0f} µs",
-            f"{desk.extremum_p99_us:.0f} µs",
-            f"{desk.crossing_ms:.0f} ms",
-            f"{desk.bytes_an_order:.0f} bytes",
+            _power(each.orders),
+            f"{each.tick_p50_us:.1f} µs",
+            f"{each.tick_p99_us:.1f} µs",
+            f"{each.extremum_p50_us:.0f} µs",
+            f"{each.extremum_p99_us:.0f} µs",
+            f"{each.crossing_ms:.0f} ms",
+            f"{each.bytes_an_order:.0f} bytes",
         )
-        for desk in measured.mixed
+        for each in measured.mixed
     ]
     crossing = f"crossing {_power(CROSSED)}"
     head = ("resting orders", "tick, p50", "p99", "new high, p50", "p99", crossing, "memory an order")
@@ -382,17 +382,17 @@ def _mixed(measured: Measured) -> str:
 
 
 def _memory(measured: Measured) -> str:
-    if not measured.desks and not measured.starts and not measured.mixed:
+    if not measured.resting and not measured.starts and not measured.mixed:
         return ""
-    desks = [
+    resting = [
         (
-            _power(desk.orders),
-            f"{desk.tick_p50_us:.1f} µs",
-            f"{desk.tick_p99_us:.1f} µs",
-            "" if desk.crossing_ms is None else f"{desk.crossing_ms:.0f} ms",
-            f"{desk.bytes_an_order:.0f} bytes",
+            _power(each.orders),
+            f"{each.tick_p50_us:.1f} µs",
+            f"{each.tick_p99_us:.1f} µs",
+            "" if each.crossing_ms is None else f"{each.crossing_ms:.0f} ms",
+            f"{each.bytes_an_order:.0f} bytes",
         )
-        for desk in measured.desks
+        for each in measured.resting
     ]
     empty = next((start for start in measured.starts if not start.orders), None)
     starts = [
@@ -408,7 +408,7 @@ def _memory(measured: Measured) -> str:
     ]
     head = ("resting orders", "tick, p50", "p99", f"crossing {_power(CROSSED)}", "memory an order")
     starts_head = ("open orders", "ready after", "resident", "an order")
-    parts = [f"## In memory\n\n{_MEMORY}\n\n{_table(head, desks)}"] if desks else []
+    parts = [f"## In memory\n\n{_MEMORY}\n\n{_table(head, resting)}"] if resting else []
     if measured.mixed:
         parts.append(_mixed(measured))
     if starts:

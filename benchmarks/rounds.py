@@ -19,8 +19,8 @@ from typing import Any, Final, cast
 import msgspec
 import uvloop
 
-from benchmarks.desks import address
 from benchmarks.loader import filling
+from benchmarks.resting import address
 from benchmarks.slices import Held, at_share
 from countermand.app.database import database_of
 from countermand.app.garbage import begin_collecting, collect_garbage

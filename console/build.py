@@ -20,7 +20,7 @@ PAGES: Final = {HERE: PACKAGE / "console" / "built", HERE / "docs": PACKAGE / "d
 
 _COMPRESSED_FROM_BYTES: Final = 100_000
 _COPIED: Final = "swagger-ui"
-"""What is not made of our sources is kept compressed: nobody reads it, and a page loads it faster."""
+"""What is not made of our sources is kept compressed: no reader needs it, and a page loads it faster."""
 
 
 def can_build() -> bool:

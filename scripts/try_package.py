@@ -1,4 +1,4 @@
-"""Builds the package as it would be published, and uses it as somebody would who has nothing but it.
+"""Builds the package as it would be published, and uses it as a user would who has nothing but it.
 
 .venv/bin/python -m scripts.try_package [PYTHON …]
 

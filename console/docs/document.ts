@@ -3,7 +3,7 @@
 type Json = { [name: string]: any };
 export type Document = Json;
 
-export interface Prepared {
+interface Prepared {
   shown: Document;
   /** Of each variable. */
   meanings: Record<string, string>;

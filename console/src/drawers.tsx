@@ -337,7 +337,7 @@ function BooksPanel() {
           <Side levels={bids} of="bid" most={most} />
         </ul>
       )}
-      {!quotes && <p class="soft">Nobody quotes {book.market.toUpperCase()}.</p>}
+      {!quotes && <p class="soft">There are no orders in {book.market.toUpperCase()}.</p>}
       <h3>Trades</h3>
       {book.trades.length === 0 && <p class="soft">None.</p>}
       <ul class="plain book trades">{book.trades.map((trade) => <li key={trade.id} class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time></li>)}</ul>

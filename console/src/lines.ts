@@ -1,10 +1,10 @@
 // The prices at which orders rest, whatever their family: what the chart draws of them, and what may be done to them there.
 import { isVenue } from './api';
 import { dollars } from './format';
-import { subject, tokens } from './store';
+import { isResting, subject, tokens } from './store';
 import type { Leg, Order } from './types';
 
-export type Tone = 'trigger' | 'take_profit' | 'stop_loss' | 'trailing' | 'chain' | 'band' | 'ask' | 'bid';
+type Tone = 'trigger' | 'take_profit' | 'stop_loss' | 'trailing' | 'chain' | 'band' | 'ask' | 'bid';
 
 /** `shown`: its price as it was set, if it was. `leg`: of a trigger order, which alone has legs that can be amended. */
 export interface Line {
@@ -12,16 +12,15 @@ export interface Line {
 }
 
 export const ROLE: Record<Leg['role'], string> = { trigger: 'entry', take_profit: 'take profit', stop_loss: 'stop loss' };
-const LIVES = new Set(['open', 'pending', 'executing', 'active', 'wait']);
 
 export const signOf = (leg: Leg): '≥' | '≤' => (leg.triggerCondition === 'above' ? '≥' : '≤');
 
 /** An operator moves what is in a vault; what is on the chain moves by its owner's signature alone. */
 export const canAmend = (order: Order): boolean => !isVenue && order.family === 'trigger' && order.state === 'open';
-export const canCancel = (order: Order): boolean => !isVenue && LIVES.has(order.state) && order.family !== 'limit' && order.family !== 'recurring';
+export const canCancel = (order: Order): boolean => !isVenue && isResting(order) && order.family !== 'limit' && order.family !== 'recurring';
 
 export function linesOf(order: Order): Line[] {
-  if (!LIVES.has(order.state)) return [];
+  if (!isResting(order)) return [];
   switch (order.family) {
     case 'trigger': return triggerLines(order);
     case 'dca': return bandLines(order, order.triggerMint, order.minPriceUsd, order.maxPriceUsd);

@@ -52,7 +52,7 @@ function atOf(order: Order): string {
   return '';
 }
 
-export function State({ state }: { state: string }) {
+function State({ state }: { state: string }) {
   return <span class={`state s-${state}`}>{words(state)}</span>;
 }
 

@@ -21,10 +21,10 @@ interface Race {
   cancelMs: number; priceMs: number; timeline: TimelineEntry[]; proof: Proof; conserved: boolean;
 }
 
-export const races = signal<readonly Race[]>([]);
+const races = signal<readonly Race[]>([]);
 export const running = signal<string | null>(null);
 const problem = signal<string | null>(null);
-/** Of the head start: whoever lost is helped, so that both are seen to win. */
+/** Of the head start: the one that lost is helped, so that both are seen to win. */
 let reach = REACH_MS.first;
 
 async function token(): Promise<string> {

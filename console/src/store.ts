@@ -20,7 +20,7 @@ export const SOL = 'So11111111111111111111111111111111111111112';
 
 export interface Point { at: number; price: number }
 export interface Mark { id: string; at: number; subject: string; text: string; rises: boolean }
-export type Connection = 'connecting' | 'live' | 'lost';
+type Connection = 'connecting' | 'live' | 'lost';
 
 export const connection = signal<Connection>('connecting');
 export const sandbox = signal<Sandbox | null>(null);
@@ -102,7 +102,7 @@ export async function attempt<T>(what: string, doing: () => Promise<T>): Promise
   }
 }
 
-export function adopt(state: Sandbox): void {
+function adopt(state: Sandbox): void {
   syncedAt = performance.now();
   sandbox.value = state;
 }
@@ -241,7 +241,7 @@ function takeTrades(book: Book): void {
   else if (points.value.length === 0 && priceOf(book)) points.value = [{ at: now(), price: priceOf(book) }];
 }
 
-export async function loadPrices(): Promise<void> {
+async function loadPrices(): Promise<void> {
   if (!market.value && !token.value && tokens.value.size > 0) subject.value = SOL; // What was chosen is not here any more.
   const asked = subject.value;
   if (market.value) { points.value = []; takeTrades(market.value); return; }

@@ -10,7 +10,7 @@ import { SOL, USDC, Wallet } from './wallet';
 const busy = signal(false);
 
 /** A wallet of this page with a single, an OCO, an OTOCO and a trailing stop around the price of now. */
-export async function placeDemo(): Promise<void> {
+async function placeDemo(): Promise<void> {
   busy.value = true;
   await attempt('Not placed', async () => {
     const state = await ask<Sandbox>('GET', '/sandbox');
@@ -48,7 +48,7 @@ export function Teach() {
   return (
     <div class="teach">
       <h3>No orders yet</h3>
-      <p>This venue is whole: a chain, prices, a clock, and nobody in it but you. Point your bot at <code>{base}</code>, and its orders appear here.</p>
+      <p>This venue is whole: a chain, prices, a clock, and no one in it but you. Point your bot at <code>{base}</code>, and its orders appear here.</p>
       <ol>
         <li><b>See it work.</b> A wallet in this page places four orders by the public API. <button class="primary" disabled={busy.value} onClick={placeDemo}>{busy.value ? 'Placing…' : 'Place four orders'}</button></li>
         <li><b>Fund your own wallet,</b> then follow the <a href="/docs">API docs</a>. <button class="small" onClick={() => copy(curl, 'Command')}>Copy</button><pre tabIndex={0}>{curl}</pre></li>

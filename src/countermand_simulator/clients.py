@@ -18,7 +18,7 @@ from countermand_simulator.chance import chance
 from countermand_simulator.checkers.family import FamilyCheckers
 from countermand_simulator.harness import Answer
 from countermand_simulator.process import Process
-from countermand_simulator.vault_owners import Deed, Ticket, VaultOwner, answer_of
+from countermand_simulator.vault_owners import Action, Ticket, VaultOwner, answer_of
 from countermand_simulator.world import World
 
 _TRAILING: Final = 0.4
@@ -36,7 +36,7 @@ class Client(VaultOwner[Process, OrderRequest]):
         super().__init__(world, wallet, wallet, others)
         self._families = chance(world.seed, f"families of {wallet}")
 
-    def deeds(self) -> list[tuple[Deed, int]]:
+    def actions(self) -> list[tuple[Action, int]]:
         return [
             (self.opens, 6),
             (self.creates_again, 2),
@@ -47,7 +47,7 @@ class Client(VaultOwner[Process, OrderRequest]):
             (self.reads_history, 1),
             (self.reads_events, 1),
             (self._registers, 1),
-            (self.meddles, 1),
+            (self.cancels_foreign, 1),
         ]
 
     @property

@@ -11,7 +11,7 @@ from countermand.values.quantities import BaseUnits
 from countermand_simulator.checkers.on_chain import Moment
 from countermand_simulator.checkers.replay import DcaSeen
 from countermand_simulator.harness import Answer
-from countermand_simulator.owners import Deed, Owner
+from countermand_simulator.owners import Action, Owner
 from countermand_simulator.process import Process
 from countermand_simulator.world import Work
 
@@ -23,7 +23,7 @@ class DcaClient(Owner):
     kind = DcaSeen
     orders_at_once = 6
 
-    def deeds(self) -> list[tuple[Deed, int]]:
+    def actions(self) -> list[tuple[Action, int]]:
         return [
             (self.creates, 6),
             (self.cancels, 3),

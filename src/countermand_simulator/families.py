@@ -75,11 +75,11 @@ class Families:
 
         orders = makes.on_chain(builds, makes.landing(node), clock, confirm_ms)
         blockhashes = RecentBlockhash(node, clock.wall_ms)
-        limit_blocks = TransactionBuilder(node, node, blockhashes, _LIMIT_UNIT_PRICE)
-        recurring_blocks = TransactionBuilder(node, node, blockhashes, _RECURRING_UNIT_PRICE)
-        limits = makes.limits(node, node, limit_blocks, unique_id)
+        limit_builder = TransactionBuilder(node, node, blockhashes, _LIMIT_UNIT_PRICE)
+        recurring_builder = TransactionBuilder(node, node, blockhashes, _RECURRING_UNIT_PRICE)
+        limits = makes.limits(node, node, limit_builder, unique_id)
         self._venue = TriggerV1Context(orders, limits, histories, TokenRegistry(), price_of, clock)
-        self._recurring = RecurringService(orders, node, node, recurring_blocks, histories, clock, price_of)
+        self._recurring = RecurringService(orders, node, node, recurring_builder, histories, clock, price_of)
         self._histories = histories
         self._rpc = rpc
         self._stepped = stepped

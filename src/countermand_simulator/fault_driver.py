@@ -13,7 +13,7 @@ P = TypeVar("P", bound=SimulatedProcess)
 
 
 async def drive_faults(stage: Harness[P], pause_s: float, leaps_ms: Sequence[int], freezes_s: Sequence[float]) -> None:
-    """`pause_s`: between two of its deeds, on average. `freezes_s`: for so long two processes are there."""
+    """`pause_s`: between two of its actions, on average. `freezes_s`: for so long two processes are there."""
     random = chance(stage.seed, "nemesis")
     while True:
         await asyncio.sleep(random.expovariate(1) * pause_s)

@@ -16,7 +16,7 @@ class FaultProfile(Struct, frozen=True):
 
     wallets: int
     pause_ms: int
-    """Between two deeds of a client, on average."""
+    """Between two actions of a client, on average."""
     price_pause_ms: int
     price_step_bps: int
     price_jump: float
@@ -46,9 +46,9 @@ class FaultProfile(Struct, frozen=True):
     crash: float
     """At each boundary: around a commit, a send, a landing."""
     crash_early: float
-    """The next boundary after a deed of a client."""
+    """The next boundary after an action of a client."""
     replaced: float
-    """Per deed of the fault driver: the writer freezes, another takes over, the first wakes up."""
+    """Per action of the fault driver: the writer freezes, another takes over, the first wakes up."""
     restart_ms: int
     misrouted: float
     """A request goes to any process that is awake, not to the newest."""
@@ -72,9 +72,9 @@ class FaultProfile(Struct, frozen=True):
     abandoned: float
     """The client hangs up, and the request is cancelled half way."""
 
-    makers: int
-    """Of limit orders; they and the savers use their programs on the chain."""
-    savers: int
+    limit_clients: int
+    """They and the clients of recurring orders use their programs on the chain."""
+    dca_clients: int
     """Of recurring orders."""
     on_chain_pause_ms: int
     self_sent: float
@@ -145,8 +145,8 @@ def drawn(random: Random) -> FaultProfile:
         tampered=often(0.3),
         foreign=often(0.1),
         abandoned=rarely(0.05),
-        makers=random.choice((0, 1, 1, 2, 3)),
-        savers=random.choice((0, 0, 1, 1, 2)),
+        limit_clients=random.choice((0, 1, 1, 2, 3)),
+        dca_clients=random.choice((0, 0, 1, 1, 2)),
         on_chain_pause_ms=random.choice((100, 400, 1_000)),
         self_sent=often(0.6),
         forgotten=rarely(0.3),

@@ -56,7 +56,7 @@ class Strangers(FaultContext, Protocol):
 
     def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None: ...
 
-    async def meddle(self, transaction: bytes) -> None: ...
+    async def inject_dust(self, transaction: bytes) -> None: ...
 
 
 class ProcessHandle(Protocol):
@@ -172,7 +172,7 @@ class FaultyChain:
         await boundary(world, self._process, "chain.before-send")
         self._watch(self._process, transaction)
         await self._ask()
-        await world.meddle(transaction)
+        await world.inject_dust(transaction)
         if world.strikes(profile.send_dropped):
             world.happened("send dropped")
         else:

@@ -19,7 +19,7 @@ async def historian(world: World) -> None:
     """Asks for the history of one owner after the other."""
     random = chance(world.seed, "historian")
     side = world.on_chain
-    owners = [*side.makers, *side.savers]
+    owners = [*side.limit_clients, *side.dca_clients]
     while owners:
         await asyncio.sleep(random.expovariate(1) * _PAUSE_S)
         family = random.choice(list(ChainFamily))

@@ -12,7 +12,7 @@ from countermand.values.quantities import BaseUnits
 from countermand_simulator.checkers.on_chain import Moment
 from countermand_simulator.checkers.replay import LimitSeen
 from countermand_simulator.harness import Answer
-from countermand_simulator.owners import Deed, Draft, Owner
+from countermand_simulator.owners import Action, Draft, Owner
 from countermand_simulator.process import Process
 from countermand_simulator.world import Work
 
@@ -24,14 +24,14 @@ class LimitClient(Owner):
     kind = LimitSeen
     orders_at_once = 12
 
-    def deeds(self) -> list[tuple[Deed, int]]:
+    def actions(self) -> list[tuple[Action, int]]:
         return [
             (self.creates, 8),
             (self.cancels, 4),
             (self._cancels_all, 1),
             (self.reads, 3),
             (self._reads_opening, 1),
-            (self._meddles, 2),
+            (self._cancels_any, 2),
             (self.tries_again, 3),
             (self.is_given, 1),
             (self.clears_out, 1),
@@ -95,7 +95,7 @@ class LimitClient(Owner):
         what = "all" if named is None else f"{len(named)} orders"
         return self.drafts_of(await self.world.ask_on_chain(self.wallet, "limit.cancel", what, work, judge))
 
-    async def _meddles(self) -> None:
+    async def _cancels_any(self) -> None:
         """Cancels an order, perhaps another owner's, by a transaction that the server never saw."""
         everything = self.world.chain_orders.orders
         limits = {name: seen for name, seen in everything.items() if isinstance(seen, LimitSeen)}

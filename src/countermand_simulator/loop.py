@@ -49,7 +49,7 @@ class TaskGroup:
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         context = copy_context()
-        context.run(_FREIGHT.set, self)
+        context.run(_TASK_GROUP.set, self)
         return asyncio.get_running_loop().create_task(work, context=context)
 
     @property
@@ -85,11 +85,7 @@ class TaskGroup:
         self._parked.append((handle, callback, args, context))
 
 
-_FREIGHT: Final[ContextVar[TaskGroup | None]] = ContextVar("freight", default=None)
-
-
-def current_freight() -> TaskGroup | None:
-    return _FREIGHT.get()
+_TASK_GROUP: Final[ContextVar[TaskGroup | None]] = ContextVar("group", default=None)
 
 
 class _Handle(asyncio.Handle):
@@ -173,9 +169,9 @@ class VirtualLoop(base_events.BaseEventLoop):
             context = copy_context()
         handle = _Handle(callback, args, context)
         if self.paused:
-            freight = context.get(_FREIGHT)
-            if freight is not None and freight.is_paused:
-                freight.park(handle, callback, args, context)
+            group = context.get(_TASK_GROUP)
+            if group is not None and group.is_paused:
+                group.park(handle, callback, args, context)
                 return handle
         self._ready.append(handle)
         return handle
@@ -200,12 +196,12 @@ class VirtualLoop(base_events.BaseEventLoop):
         name: object = None,
         context: Context | None = None,
     ) -> asyncio.Task[T]:
-        """Notes which freight it belongs to."""
+        """Notes which group it belongs to."""
         named = None if name is None else str(name)
         task = asyncio.Task(cast(Coroutine[Any, Any, T], coro), loop=self, name=named, context=context)
-        freight = _FREIGHT.get() if context is None else context.get(_FREIGHT)
-        if freight is not None:
-            freight.note(task)
+        group = _TASK_GROUP.get() if context is None else context.get(_TASK_GROUP)
+        if group is not None:
+            group.note(task)
         return task
 
     def timer_cancelled(self) -> None:

@@ -159,7 +159,7 @@ class ModelCustody:
         returns: BaseUnits = NOTHING,
         output: OutputParcel | None = None,
     ) -> UnsignedTransaction:
-        """`variant` makes another message of the same deeds."""
+        """`variant` makes another message with the same instructions."""
         try:
             recent = await self._chain.latest_blockhash()
         except ChainUnavailable as error:

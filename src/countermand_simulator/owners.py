@@ -40,7 +40,7 @@ class Draft:
         return base64.b64encode(self.message).decode()[-24:]
 
 
-Deed = Callable[[], Awaitable[object]]
+Action = Callable[[], Awaitable[object]]
 
 
 class Owner(ABC):
@@ -61,7 +61,7 @@ class Owner(ABC):
         self._has_finished = False
 
     @abstractmethod
-    def deeds(self) -> list[tuple[Deed, int]]:
+    def actions(self) -> list[tuple[Action, int]]:
         """What it may do next, and how often one against another."""
 
     @abstractmethod
@@ -77,19 +77,19 @@ class Owner(ABC):
         """Some of what is open."""
 
     async def live(self) -> None:
-        deeds = self.deeds()
-        choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
+        actions = self.actions()
+        choices, weights = [action for action, _ in actions], [weight for _, weight in actions]
         while True:
             await asyncio.sleep(self.random.expovariate(1) * self.world.profile.on_chain_pause_ms / 1000)
-            [deed] = self.random.choices(choices, weights)
+            [action] = self.random.choices(choices, weights)
             if self.random.random() < self.world.profile.repeated:
-                await asyncio.gather(self._dares(deed), self._dares(deed))
+                await asyncio.gather(self._dares(action), self._dares(action))
             else:
-                await self._dares(deed)
+                await self._dares(action)
 
-    async def _dares(self, deed: Deed) -> None:
+    async def _dares(self, action: Action) -> None:
         with contextlib.suppress(Lost):
-            await deed()
+            await action()
 
     def now_s(self) -> int:
         return self.world.now() // 1000
@@ -242,7 +242,7 @@ class Owner(ABC):
             await self.sends(draft)
 
     async def _signs_anew(self, draft: Draft) -> None:
-        """The same message with another valid signature, or the same deeds with another blockhash."""
+        """The same message with another valid signature, or the same instructions with another blockhash."""
         how = self.random.randrange(4)
         other = self.world.on_chain.signed_otherwise(draft.message)
         if how == 0:
@@ -257,7 +257,7 @@ class Owner(ABC):
         else:
             answer = await self._blockhash()
             renewed = Draft(with_blockhash(draft.message, answer["blockhash"]), answer["height"], None)
-            self.world.happened("the same deeds are signed for another blockhash")
+            self.world.happened("the same instructions are signed for another blockhash")
             if how == 2:
                 await self.executes(renewed)
             await self.sends(renewed)

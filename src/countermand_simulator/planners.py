@@ -15,7 +15,7 @@ from countermand_simulator.checkers.family import FamilyCheckers
 from countermand_simulator.harness import Answer
 from countermand_simulator.process import Process
 from countermand_simulator.rounds_process import Rounds
-from countermand_simulator.vault_owners import Deed, Ticket, VaultOwner
+from countermand_simulator.vault_owners import Action, Ticket, VaultOwner
 from countermand_simulator.world import World
 
 _INTERVALS_S: Final = (1, 1, 2, 5, 20, 90, 3_600)
@@ -38,7 +38,7 @@ class Planner(VaultOwner[Rounds, OrderRequest]):
     def __init__(self, world: World, wallet: str, others: Callable[[], Sequence["Planner"]]) -> None:
         super().__init__(world, wallet, f"rounds of {wallet}", others)
 
-    def deeds(self) -> list[tuple[Deed, int]]:
+    def actions(self) -> list[tuple[Action, int]]:
         return [
             (self.opens, 6),
             (self.creates_again, 2),
@@ -48,7 +48,7 @@ class Planner(VaultOwner[Rounds, OrderRequest]):
             (self.reads, 2),
             (self.reads_history, 1),
             (self.reads_events, 1),
-            (self.meddles, 1),
+            (self.cancels_foreign, 1),
         ]
 
     @property

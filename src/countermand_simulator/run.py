@@ -99,8 +99,8 @@ async def _run(
     owners: list[Owner] = []
     readers: list[Coroutine[Any, Any, None]] = []
     if world.side.orders is not None:
-        owners += [LimitClient(world, wallet) for wallet in world.side.orders.makers]
-        owners += [DcaClient(world, wallet) for wallet in world.side.orders.savers]
+        owners += [LimitClient(world, wallet) for wallet in world.side.orders.limit_clients]
+        owners += [DcaClient(world, wallet) for wallet in world.side.orders.dca_clients]
     planners: list[Planner] = []
     planners += [Planner(world, wallet, lambda: planners) for wallet in world.side.planners]
     if world.side.orders is not None:

@@ -30,11 +30,11 @@ class OrdersSide(Protocol):
     """A chain with the programs of orders that live there: who uses them, and what any client can see."""
 
     @property
-    def makers(self) -> Sequence[str]:
+    def limit_clients(self) -> Sequence[str]:
         """Of limit orders."""
 
     @property
-    def savers(self) -> Sequence[str]:
+    def dca_clients(self) -> Sequence[str]:
         """Of recurring orders."""
 
     @property

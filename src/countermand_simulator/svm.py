@@ -62,8 +62,8 @@ _PROGRAMS: Final = program_builds()
 NEW_MINT: Final = str(signing.wallet(250).pubkey())
 """Of Token-2022, without any extension."""
 _KEEPERS, _TRESPASSER = 180, 190
-_MAKERS, _SAVERS, _SPONSOR, _PARTNER, _PLANNERS = 100, 120, 140, 141, 160
-"""The numbers of the first maker, the first saver, who pays for others, who earns fees, and the first planner."""
+_LIMIT_CLIENTS, _DCA_CLIENTS, _SPONSOR, _PARTNER, _PLANNERS = 100, 120, 140, 141, 160
+"""The numbers of the first client of each program, who pays for others, who earns fees, and the first planner."""
 
 
 class SvmContext(Protocol):
@@ -129,8 +129,8 @@ class SvmSide:
         self._tokens = TokenRegistry()
         self._stranger = signing.wallet(255)
         self.wallets = self._people(0, world.profile.wallets)
-        self.makers = self._people(_MAKERS, world.profile.makers)
-        self.savers = self._people(_SAVERS, world.profile.savers)
+        self.limit_clients = self._people(_LIMIT_CLIENTS, world.profile.limit_clients)
+        self.dca_clients = self._people(_DCA_CLIENTS, world.profile.dca_clients)
         self.planners = self._people(_PLANNERS, world.profile.planners)
         self.keepers = self._people(_KEEPERS, world.profile.keepers)
         self.trespasser = str(signing.wallet(_TRESPASSER).pubkey())
@@ -138,8 +138,8 @@ class SvmSide:
         self._partner = str(signing.wallet(_PARTNER).pubkey())
         numbers = [*range(world.profile.wallets), _SPONSOR, _TRESPASSER, 255]
         numbers += [_KEEPERS + number for number in range(world.profile.keepers)]
-        numbers += [_MAKERS + number for number in range(world.profile.makers)]
-        numbers += [_SAVERS + number for number in range(world.profile.savers)]
+        numbers += [_LIMIT_CLIENTS + number for number in range(world.profile.limit_clients)]
+        numbers += [_DCA_CLIENTS + number for number in range(world.profile.dca_clients)]
         numbers += [_PLANNERS + number for number in range(world.profile.planners)]
         self._signers = {str(pair.pubkey()): pair for pair in map(signing.wallet, numbers)}
         self.order_mints = (*self.mints, NEW_MINT)
@@ -160,7 +160,7 @@ class SvmSide:
         accounts[NEW_MINT] = AccountInfo(MINT_RENT_LAMPORTS, TOKEN_2022_PROGRAM, data, executable=False)
         for wallet in (*self.wallets, str(self._stranger.pubkey())):
             self._endow(accounts, wallet, _FUNDS, self.order_mints[1:])
-        for number, wallet in enumerate((*self.makers, *self.savers)):
+        for number, wallet in enumerate((*self.limit_clients, *self.dca_clients)):
             # Each wallet lacks an account for one of the tokens, and the first sender makes it.
             missing = self.order_mints[1 + number % 3]
             self._endow(accounts, wallet, _RICH, [mint for mint in self.order_mints[1:] if mint != missing])

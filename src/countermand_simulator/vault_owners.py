@@ -59,7 +59,7 @@ class Craft(Protocol):
 
 Part = TypeVar("Part", bound=VaultPart)
 Request = TypeVar("Request")
-Deed = Callable[[], Awaitable[object]]
+Action = Callable[[], Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -102,13 +102,13 @@ class VaultOwner(ABC, Generic[Part, Request]):
     # --- what is a family's own
 
     @abstractmethod
-    def deeds(self) -> list[tuple[Deed, int]]:
+    def actions(self) -> list[tuple[Action, int]]:
         """What it may do next, and how often one against another."""
 
     @property
     @abstractmethod
     def pause_ms(self) -> float:
-        """Between two deeds, on average."""
+        """Between two actions, on average."""
 
     @property
     @abstractmethod
@@ -141,19 +141,19 @@ class VaultOwner(ABC, Generic[Part, Request]):
     # --- while there are faults
 
     async def live(self) -> None:
-        deeds = self.deeds()
-        choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
+        actions = self.actions()
+        choices, weights = [action for action, _ in actions], [weight for _, weight in actions]
         while True:
             await asyncio.sleep(self.random.expovariate(1) * self.pause_ms / 1000)
-            [deed] = self.random.choices(choices, weights)
+            [action] = self.random.choices(choices, weights)
             if self.strikes(self.world.profile.repeated):
-                await asyncio.gather(self.dares(deed), self.dares(deed))
+                await asyncio.gather(self.dares(action), self.dares(action))
             else:
-                await self.dares(deed)
+                await self.dares(action)
 
-    async def dares(self, deed: Deed) -> None:
+    async def dares(self, action: Action) -> None:
         with contextlib.suppress(Lost):
-            await deed()
+            await action()
 
     def strikes(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -254,13 +254,13 @@ class VaultOwner(ABC, Generic[Part, Request]):
         if answer["kind"] == "withdrawn":
             ticket.gone = True
 
-    async def meddles(self) -> None:
+    async def cancels_foreign(self) -> None:
         """Asks to cancel another owner's order."""
         victims = [ticket for other in self._others() if other is not self for ticket in other.tickets if ticket.asked]
         if not victims or not self.strikes(self.world.profile.foreign):
             return
         ticket = self.random.choice(victims)
-        answer = await self._asks_to_cancel("meddle", ticket, None if self.hides else ticket.order_id, "")
+        answer = await self._asks_to_cancel("foreign cancel", ticket, None if self.hides else ticket.order_id, "")
         if answer["kind"] != "refused":
             self.world.is_bug(self.wallet, AssertionError("a stranger could cancel"))
 

@@ -137,10 +137,10 @@ _NO_SHARD: Final = 10
 class Apart:
     """The same world with a chance of its own: `faults.Strangers`."""
 
-    def __init__(self, world: "World", random: Random, meddle: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, world: "World", random: Random, inject_dust: Callable[[bytes], Awaitable[None]]) -> None:
         self._world = world
         self._random = random
-        self._meddle = meddle
+        self._inject_dust = inject_dust
 
     @property
     def profile(self) -> FaultProfile:
@@ -158,8 +158,8 @@ class Apart:
     def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None:
         self._world.later(ms, work)
 
-    async def meddle(self, transaction: bytes) -> None:
-        await self._meddle(transaction)
+    async def inject_dust(self, transaction: bytes) -> None:
+        await self._inject_dust(transaction)
 
     def mood(self) -> str:
         """What the next swap of a round meets."""
@@ -193,15 +193,15 @@ class World(Harness[Process]):
         self.rounds_database = FencedDatabase(MemoryDcaShard)
         self.rounds_fence = Fence(self.rounds_database, DCA_SHARD)
         self.rounds = RoundCheckers(RoundRows(self.database, self.rounds_database), ledger, decimals, self.trace.count)
-        self._rounds_context = Apart(self, chance(seed, "faults of rounds"), self._meddle_with_rounds)
+        self._rounds_context = Apart(self, chance(seed, "faults of rounds"), self._inject_dust_into_rounds)
         self.index_database = FencedDatabase(MemoryIndexShard)
         self.index_fence = Fence(self.index_database, CHAIN_SHARD)
-        self._index_context = Apart(self, chance(seed, "faults of the index"), self.meddle)
+        self._index_context = Apart(self, chance(seed, "faults of the index"), self.inject_dust)
         self._on_chain = orders
         people = (
             ()
             if orders is None
-            else (*orders.makers, *orders.savers, *orders.keepers, orders.trespasser, orders.sponsor)
+            else (*orders.limit_clients, *orders.dca_clients, *orders.keepers, orders.trespasser, orders.sponsor)
         )
         self._chain_orders = (
             None
@@ -299,7 +299,7 @@ class World(Harness[Process]):
         return FaultyNode(self, process, node, self.watch_build), FaultyNode(self, process, node, self.watch_own)
 
     def index_for(self, process: Process) -> tuple[ChainIndexStore, Node] | None:
-        if self._on_chain is None or not (*self._on_chain.makers, *self._on_chain.savers):
+        if self._on_chain is None or not (*self._on_chain.limit_clients, *self._on_chain.dca_clients):
             return None
         context = self._index_context
         faults = Watched(self, context, self.index_fence, process)
@@ -376,7 +376,7 @@ class World(Harness[Process]):
         message = self.side.message_of(transaction)
         self.tell(process.name, f"passes on {_shown(message)}")
 
-    async def meddle(self, transaction: bytes) -> None:
+    async def inject_dust(self, transaction: bytes) -> None:
         """Before a transaction lands, a stranger sends something to the account that it makes or closes."""
         dusts, prefunds = self.strikes(self.profile.dust), self.strikes(self.profile.prefund)
         if not (dusts or prefunds):
@@ -395,7 +395,7 @@ class World(Harness[Process]):
             self.happened("an address is prefunded while its deposit is on its way")
             await self.side.prefund(order["terms"]["input_account"])
 
-    async def _meddle_with_rounds(self, transaction: bytes) -> None:
+    async def _inject_dust_into_rounds(self, transaction: bytes) -> None:
         """The same with an account of a recurring order."""
         context = self._rounds_context
         dusts, prefunds = context.strikes(self.profile.dust), context.strikes(self.profile.prefund)
@@ -504,10 +504,6 @@ class World(Harness[Process]):
 
 def _shown(message: bytes) -> str:
     return base64.b64encode(message[-18:]).decode()
-
-
-def _replayable(orders: OrdersSide) -> tuple[str, ...]:
-    return (*orders.makers, *orders.savers, *orders.keepers, orders.trespasser, orders.sponsor)
 
 
 def _owners_of(wallets: Sequence[str], shard: int) -> BucketOwners:

@@ -55,7 +55,8 @@ def test_a_weak_sandbox_conforms_too(venue: Venue) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--base-url", "127.0.0.1:8080"), "begin it with http"),
+        (("--base-url", "127.0.0.1:8080"), "--base-url: '127.0.0.1:8080' is no address that begins with http"),
+        (("--base-url", "http://[::1"), "--base-url: 'http://[::1' cannot be read"),
         (("--base-url", "http://x", "--api", "trigger"), "there is no such API"),
         ((), "base-url"),
     ],

@@ -15,6 +15,13 @@ def test_an_address_without_http_is_none(kind: Any, url: str) -> None:
         kind(None, url)
 
 
+@pytest.mark.parametrize("kind", [Client, AsyncClient, TanxClient, AsyncTanxClient])
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:x", "http://\0"])
+def test_an_address_that_cannot_be_read_is_none(kind: Any, url: str) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        kind(None, url)
+
+
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize("of", [str, bytes, lambda key: key.pubkey()])
 def test_what_cannot_sign_is_no_wallet_and_is_not_shown(kind: Any, of: Any) -> None:

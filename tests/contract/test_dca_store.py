@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
-from countermand.orders.dca.ports import DcaBatch, DcaRows, OrderRow, Sort, Store
+from countermand.orders.dca.ports import DcaRows, OrderRow, Sort, Store
 from countermand.orders.dca.records import SHOWN
 from countermand.orders.shards import DCA_SHARD
 from countermand.orders.vaults.ports import CraftRow, HistoryQuery, StoredHistory, StoredOrder
@@ -70,7 +70,7 @@ def event_row(order: int, seq: int, kind: str = "fill_landed") -> EventRow:
 
 def batch(
     epoch: Epoch, seq_before: int = 0, commands: int = 1, *, events: Sequence[EventRow] = (), **rows: Any
-) -> DcaBatch:
+) -> Batch[DcaRows]:
     seq_after = seq_before + commands
     journal = [
         JournalRow(seq, Instant(TODAY + seq), "begin_round", b"{}", b"hash %d" % seq)

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.keypair import Keypair
 from solders.message import Message
 from solders.transaction import VersionedTransaction
@@ -65,6 +66,12 @@ class Saver:
         executed = self.executes(built["transaction"], requestId=built["requestId"]).ok()
         assert (executed["status"], executed["error"]) == ("Success", None)
         return executed["order"], executed["signature"]
+
+
+def test_a_wallet_that_is_a_program_gets_what_nothing_can_sign(saver: Saver) -> None:
+    time = {"inAmount": 200_000_000, "numberOfOrders": 2, "interval": 86_400, "startAt": None}
+    body = {"user": str(COMPUTE_BUDGET), "inputMint": USDC.mint, "outputMint": SOL.mint, "params": {"time": time}}
+    assert saver.venue.ask("POST", f"{ROOT}/createOrder", body).ok()["transaction"]
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def test_wrapped_sol(venue: Venue) -> None:
     [
         ("wallet", "x"),
         ("wallet", 7),
+        ("wallet", "1" * 32 + " "),
         ("mint", "sol"),
         ("mint", "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o"),
         ("amount", "0.5"),
@@ -65,6 +66,12 @@ def test_an_airdrop_that_makes_no_sense(venue: Venue, field: str, value: object)
     answer = venue.ask("POST", "/sandbox/airdrop", good | {field: value})
     assert answer.status == 400
     assert list(answer.body) == ["error"]
+
+
+@pytest.mark.parametrize(("asked", "status"), [("?wallet={}", 400), ("/{}", 404)])
+@pytest.mark.parametrize("space", ["%20", "%0A"])
+def test_an_address_with_a_space_after_it_is_none(venue: Venue, asked: str, status: int, space: str) -> None:
+    assert venue.ask("GET", f"/sandbox/orders{asked.format('1' * 32 + space)}").status == status
 
 
 # --- prices, tokens, liquidity

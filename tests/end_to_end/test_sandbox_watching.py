@@ -380,6 +380,23 @@ def test_what_an_operator_cannot_do(venue: Venue, alice: Trader) -> None:
     assert venue.ask("DELETE", f"/sandbox/orders/{unknown}").status == 404
 
 
+def test_an_operator_is_told_what_the_owner_would_be(venue: Venue, alice: Trader) -> None:
+    venue.price(SOL, "150")
+    order = alice.places(single(sell=1 * SOL, below=120))
+    plan = DcaTrader(alice).places(dca(sell=100 * USDC, rounds=2))
+    venue.price(SOL, "119")
+    venue.settles()
+    venue.ask("POST", "/sandbox/clock/advance", {"seconds": 90_000}).ok()
+    venue.settles()
+    for method, path, words in (
+        ("DELETE", order, "Cannot cancel order in 'filled' state"),
+        ("PATCH", order, "Cannot update order in 'filled' state"),
+        ("DELETE", plan, "Cannot cancel DCA order in 'completed' state"),
+    ):
+        body = {"triggerPriceUsd": "110"} if method == "PATCH" else None
+        assert venue.ask(method, f"/sandbox/orders/{path}", body).error == (400, words)
+
+
 # --- the log
 
 

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import pytest
+from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
@@ -226,6 +227,13 @@ def test_the_faults_of_the_chain_and_the_gateway_apply(swapper: Swapper, venue: 
     venue.faults(rpcDown=True)
     venue.passes_slots(6)
     assert swapper.builds(quote).error == (503, "Service temporarily unavailable, please retry")
+
+
+def test_a_wallet_that_is_a_program_gets_what_nothing_can_sign(swapper: Swapper) -> None:
+    quote = swapper.quotes(5 * USDC, JUP)
+    built = swapper.builds(quote, dynamicComputeUnitLimit=True, userPublicKey=str(COMPUTE_BUDGET)).ok()
+    words = "Transaction failed to sanitize accounts offsets correctly"
+    assert built["simulationError"] == {"errorCode": "TRANSACTION_ERROR", "error": words}
 
 
 def test_more_than_the_wallet_has(swapper: Swapper) -> None:

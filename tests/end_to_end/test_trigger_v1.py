@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
+from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.keypair import Keypair
 
 from countermand.solana.programs import limit_order
@@ -234,6 +235,11 @@ def test_both_roots_see_the_same_orders(alice: LimitTrader) -> None:
 def test_no_slash_at_the_end(venue: Venue, path: str) -> None:
     for method in ("GET", "POST"):
         assert venue.ask(method, f"{path}/").body == {"code": 404, "message": "Not found"}
+
+
+def test_a_payer_that_is_a_program_gets_what_nothing_can_sign(alice: LimitTrader) -> None:
+    built = alice.builds(10 * USDC, JUP, payer=str(COMPUTE_BUDGET))
+    assert built.get("transaction") or built["tx"]
 
 
 def test_the_page_of_pages(venue: Venue) -> None:

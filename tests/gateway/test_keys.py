@@ -97,6 +97,7 @@ def keys(*arguments: str, url: str) -> "subprocess.CompletedProcess[str]":
         (["add", "--scopes", ""], "none of read, trade, cancel, admin"),
         (["add", "--scopes", "read,write"], "'write'"),
         (["add", "--scopes", "read", "--owner", "me"], "--owner 'me'"),
+        (["add", "--scopes", "read", "--owner", "1" * 32 + " "], "--owner '"),
         (["add", "--scopes", "admin", "--owner", "0x" + "ab" * 20], "the scope admin"),
         (["add", "--scopes", "read", "--tier", "a b"], "--tier 'a b'"),
         (["revoke", "ffffffffffffffff"], "no such key"),

@@ -71,6 +71,23 @@ async def test_the_next_price_waits_until_all_orders_were_judged_by_the_one_befo
     assert judged == [1, 2]
 
 
+@pytest.mark.parametrize("problem", [CommitUnknown("lost"), Unavailable("the orders are being loaded")])
+async def test_what_fails_for_one_observer_is_told_to_the_others(problem: Exception) -> None:
+    prices, told = Prices(Stored()), list[UsdPrice]()
+
+    async def fails(_observed: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        raise problem
+
+    async def observe(observed: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        told.append(observed[SOL])
+
+    prices.add_observer(fails)
+    prices.add_observer(observe)
+    with pytest.raises(type(problem)) as raised:
+        await prices.set({SOL: UsdPrice(7)}, at_once=False)
+    assert (raised.value, told, prices.price_of(SOL)) == (problem, [UsdPrice(7)], UsdPrice(7))
+
+
 async def test_a_lost_answer_is_asked_for_once_more() -> None:
     store = Stored()
     prices = Prices(store)
@@ -80,7 +97,7 @@ async def test_a_lost_answer_is_asked_for_once_more() -> None:
     store.raises = [CommitUnknown("lost"), CommitUnknown("lost")]
     with pytest.raises(CommitUnknown):
         await prices.set({SOL: UsdPrice(8)}, at_once=False)
-    assert prices.price_of(SOL) == UsdPrice(7), "until the next load nobody knows"
+    assert prices.price_of(SOL) == UsdPrice(7), "until the next load it is not known"
     await prices.load()
     assert prices.price_of(SOL) == UsdPrice(8)
 

@@ -367,7 +367,7 @@ PARTS |= {
 }
 
 
-TRIGGERS_ONLY: dict[str, Any] = {"makers": 0, "savers": 0}
+TRIGGERS_ONLY: dict[str, Any] = {"limit_clients": 0, "dca_clients": 0}
 CROWDED: dict[str, Any] = {**TRIGGERS_ONLY, "wallets": 5, "pause_ms": 20, "price_pause_ms": 50, "price_step_bps": 200}
 SLOW: dict[str, Any] = {"slow": 0.3, "slow_ms": 200}
 REPLACED: dict[str, Any] = {**TRIGGERS_ONLY, "wallets": 5, "pause_ms": 20, "replaced": 0.8}

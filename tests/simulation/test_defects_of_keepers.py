@@ -144,13 +144,13 @@ DEFECTS = {
     ),
     "a fee is taken twice": Defect(Claim.MOVES_ARE_MEANT, patched=lambda: limit_orders_say(0, 20)),
     "an integrator gets the program's fee": Defect(
-        Claim.MOVES_ARE_MEANT, patched=the_program_takes_nothing_itself, drawn={"savers": 0}
+        Claim.MOVES_ARE_MEANT, patched=the_program_takes_nothing_itself, drawn={"dca_clients": 0}
     ),
     "a cycle is before its time": Defect(
         Claim.CYCLES_ARE_DUE, patched=lambda: the_clock_is_wrong(dca_cycles.INITIATE_FLASH_FILL, _HOUR_S)
     ),
     "a cycle is made twice": Defect(
-        Claim.CYCLES_ARE_DUE, patched=a_cycle_is_forgotten, drawn={"makers": 0}, first=1_001
+        Claim.CYCLES_ARE_DUE, patched=a_cycle_is_forgotten, drawn={"limit_clients": 0}, first=1_001
     ),
     "a close keeps rent": Defect(Claim.MOVES_ARE_MEANT, patched=a_close_keeps_rent),
 }
@@ -163,8 +163,8 @@ def busy(options: FaultProfile) -> FaultProfile:
         wallets=1,
         pause_ms=2_000,
         price_pause_ms=1_000,
-        makers=2,
-        savers=2,
+        limit_clients=2,
+        dca_clients=2,
         keepers=2,
         on_chain_pause_ms=200,
         keeper_pause_ms=100,

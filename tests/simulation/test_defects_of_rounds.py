@@ -223,7 +223,7 @@ LATE = {
 
 def rounds_only(options: FaultProfile) -> FaultProfile:
     """Little else than recurring orders."""
-    return replace(options, planners=2, plan_pause_ms=100, wallets=1, pause_ms=1_000, makers=0, savers=0)
+    return replace(options, planners=2, plan_pause_ms=100, wallets=1, pause_ms=1_000, limit_clients=0, dca_clients=0)
 
 
 @pytest.mark.parametrize("name", DEFECTS)

@@ -67,13 +67,13 @@ async def _ticks(seen: list[float]) -> None:
 
 def test_what_is_paused_does_nothing_until_it_wakes() -> None:
     async def scene() -> list[float]:
-        freight, seen = TaskGroup("one"), list[float]()
-        freight.start(_ticks(seen))
+        group, seen = TaskGroup("one"), list[float]()
+        group.start(_ticks(seen))
         await asyncio.sleep(1.5)
-        freight.pause()
+        group.pause()
         await asyncio.sleep(10)
         assert seen == [1.0]
-        freight.wake()
+        group.wake()
         await asyncio.sleep(1.5)
         return seen
 
@@ -82,18 +82,18 @@ def test_what_is_paused_does_nothing_until_it_wakes() -> None:
 
 def test_what_is_dropped_is_gone_with_all_that_it_started() -> None:
     async def scene() -> list[float]:
-        freight, seen = TaskGroup("one"), list[float]()
+        group, seen = TaskGroup("one"), list[float]()
 
         async def parent() -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_ticks(seen))
 
-        freight.start(parent())
+        group.start(parent())
         await asyncio.sleep(1.5)
-        freight.pause()
-        freight.drop()
+        group.pause()
+        group.drop()
         await asyncio.sleep(5)
-        assert all(task.done() for task in freight.tasks)
+        assert all(task.done() for task in group.tasks)
         return seen
 
     assert loop.run(scene()) == [1.0]

@@ -122,6 +122,7 @@ dust before a landing, 2 rejected so far
 held commit comes through
 held commit defeated
 held commit waited for
+foreign cancel: ORDER_FOREIGN
 history: Gone
 history: history
 limit.cancel: CommitUnknown
@@ -134,7 +135,6 @@ limit.execute: not ours
 limit.execute: unconfirmed
 limit.opening: opened
 limit.read: open
-meddle: ORDER_FOREIGN
 one signature is sent, and another executed
 read: order
 recurring.cancel: ORDER_UNREADABLE
@@ -157,7 +157,7 @@ store: the store is down: nothing was sent
 the address of an on-chain order is prefunded
 the chain of a writer was replaced
 the end of a pause triggers
-the same deeds are signed for another blockhash
+the same instructions are signed for another blockhash
 two valid signatures of one message are executed
 a cancel before the first round
 a cancel between two rounds
@@ -217,8 +217,8 @@ rounds.create: TRANSACTION_WRONG_SIGNATURE
 rounds.create: not landed
 rounds.create: placed
 rounds.events: events
+rounds.foreign cancel: ORDER_UNKNOWN
 rounds.history: page
-rounds.meddle: ORDER_UNKNOWN
 rounds.read: Gone
 rounds.read: order
 rounds: fill_started

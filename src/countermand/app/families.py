@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from countermand.app.infrastructure import Infrastructure
-from countermand.dialects.tanx.session import LoginTexts
-from countermand.dialects.tanx.session import TanxSessions as MemberSessions
+from countermand.dialects.tanx.session import LoginTexts, TanxSessions
 from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v2 import auth
 from countermand.orders.book.members import StarkKeys
@@ -60,7 +60,7 @@ class BookServices(Struct, frozen=True):
     shard: BookShard
     service: BookService
     texts: LoginTexts
-    sessions: MemberSessions
+    sessions: TanxSessions
     stark_keys: StarkKeys
     verifier: Verifier
 
@@ -79,6 +79,10 @@ class UnitPrices(Struct, frozen=True):
 
     limit: int | None = None
     recurring: int | None = None
+
+
+EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
+"""As in the published transactions: no others compete on the embedded chain."""
 
 
 class Families(Struct, frozen=True):
@@ -167,7 +171,7 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
         shard=shard,
         service=BookService(shard, stores.book, infra.ids),
         texts=LoginTexts(secret, clock, infra.incarnation),
-        sessions=MemberSessions(secret, clock, stores.members, infra.incarnation),
+        sessions=TanxSessions(secret, clock, stores.members, infra.incarnation),
         stark_keys=StarkKeys(stores.members),
         verifier=Verifier(),
     )
@@ -175,8 +179,8 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
 
 def _on_chain_services(infra: Infrastructure, blockhashes: RecentBlockhash, unit_prices: UnitPrices) -> OnChainServices:
     chain, clock = infra.chain, infra.clock
-    limit_blocks = TransactionBuilder(chain, chain, blockhashes, unit_prices.limit)
-    recurring_blocks = TransactionBuilder(chain, chain, blockhashes, unit_prices.recurring)
+    limit_builder = TransactionBuilder(chain, chain, blockhashes, unit_prices.limit)
+    recurring_builder = TransactionBuilder(chain, chain, blockhashes, unit_prices.recurring)
     patience_ms = infra.settings.confirm_timeout_ms
     orders = ClientTransactions(infra.stores.builds, ChainLanding(chain), clock, patience_ms)
 
@@ -188,7 +192,7 @@ def _on_chain_services(infra: Infrastructure, blockhashes: RecentBlockhash, unit
     index = ChainIndex(shard, infra.stores.index, chain, chain, is_own=infra.settings.chain == "embedded")
     return OnChainServices(
         orders=orders,
-        limits=LimitService(chain, chain, limit_blocks, unique_id),
-        recurring=RecurringService(orders, chain, chain, recurring_blocks, index, clock, infra.prices.price_of),
+        limits=LimitService(chain, chain, limit_builder, unique_id),
+        recurring=RecurringService(orders, chain, chain, recurring_builder, index, clock, infra.prices.price_of),
         index=index,
     )

@@ -54,7 +54,6 @@ class GatewayExtensions(Struct, frozen=True):
     rpc: tuple[RpcResource, SocketHub] | None
     missing: Callable[[], Sequence[str]]
     liquidity_usd: int = 0
-    not_ready_because: Callable[[], str | None] = lambda: None
     no_creates: str | None = None
     mount: Callable[[FalconApp], None] = lambda _: None
     operator: Callable[[FalconApp, AdminAuthenticator], None] = lambda _app, _authenticator: None
@@ -65,17 +64,17 @@ class GatewayExtensions(Struct, frozen=True):
     front: object | None = None
 
 
-def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGateway:
+def build_gateway(families: Families, extensions: GatewayExtensions) -> HttpGateway:
     app, infra = new_app(), families.infrastructure
     authenticator = AdminAuthenticator(infra.stores.keys)
-    for path, resource in _resources(families, surroundings, authenticator):
+    for path, resource in _resources(families, extensions, authenticator):
         app.add_route(path, resource)
-    surroundings.mount(app)
-    surroundings.operator(app, authenticator)
+    extensions.mount(app)
+    extensions.operator(app, authenticator)
     operations.mount(
         app,
-        not_ready_because=_first(_loading(families), infra.reachable.reason, surroundings.not_ready_because),
-        missing=surroundings.missing,
+        not_ready_because=_first(_loading(families), infra.reachable.reason),
+        missing=extensions.missing,
         documents={
             "trigger-v2": trigger_openapi.openapi,
             "trigger-v1": limit_openapi.openapi,
@@ -84,16 +83,16 @@ def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGa
             "price-v3": price_v3_openapi.openapi,
             "price-v2": price_v2_openapi.openapi,
             "tokens-v2": tokens_openapi.openapi,
-            **surroundings.documents,
+            **extensions.documents,
         },
         sandbox=infra.settings.sandbox,
-        rpc=surroundings.rpc is not None,
-        front=surroundings.front,
+        rpc=extensions.rpc is not None,
+        front=extensions.front,
         viewer=viewer_files(),
     )
-    closers = [*([] if surroundings.rpc is None else [surroundings.rpc[1].close]), *surroundings.closers]
-    around = surroundings.around(cast("AsgiApp", app))
-    return HttpGateway(around, infra.settings, keys=infra.stores.keys, closers=closers, observe=surroundings.observe)
+    closers = [*([] if extensions.rpc is None else [extensions.rpc[1].close]), *extensions.closers]
+    around = extensions.around(cast("AsgiApp", app))
+    return HttpGateway(around, infra.settings, keys=infra.stores.keys, closers=closers, observe=extensions.observe)
 
 
 def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:
@@ -111,16 +110,16 @@ def _loading(families: Families) -> Callable[[], str | None]:
 
 
 def _resources(
-    families: Families, surroundings: GatewayExtensions, authenticator: AdminAuthenticator
+    families: Families, extensions: GatewayExtensions, authenticator: AdminAuthenticator
 ) -> Iterable[tuple[str, object]]:
-    yield from _trigger(families, surroundings.no_creates)
+    yield from _trigger(families, extensions.no_creates)
     yield from _limit(families)
     yield from recurring_routes.resources(families.on_chain.recurring)
     yield from _tanx(families)
-    yield from _prices(families, surroundings.liquidity_usd)
+    yield from _prices(families, extensions.liquidity_usd)
     yield from _admin(families, authenticator)
-    if surroundings.rpc is not None:
-        yield "/rpc", surroundings.rpc[0]
+    if extensions.rpc is not None:
+        yield "/rpc", extensions.rpc[0]
 
 
 def _trigger(families: Families, no_creates: str | None) -> Resources:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from countermand.app.families import BookServices, Families, UnitPrices, families_of
+from countermand.app.families import EMBEDDED_UNIT_PRICES, BookServices, Families, families_of
 from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
     SHARDS,
@@ -95,7 +95,6 @@ from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
-from countermand.solana.programs.anchor import key
 from countermand.solana.programs.artifacts import sandbox_program_builds
 from countermand.solana.tokens import with_minted
 from countermand.store.fences import take_all
@@ -106,8 +105,6 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
 from countermand.values.structs import replace
 
-_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
-"""As in the published transactions: no others compete on the embedded chain."""
 _SWAP_UNIT_PRICE: Final = 25_715
 """As in the published answer of `swap`."""
 
@@ -150,7 +147,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
                 incarnation=await TokenIncarnation.loaded(stores.venue),
                 taken=taken,
             )
-            with families_of(infra, pool, _UNIT_PRICES, faults) as families:
+            with families_of(infra, pool, EMBEDDED_UNIT_PRICES, faults) as families:
                 assembled = _assembled(families, chain, world, faults, pool, seed, dsn)
                 try:
                     yield assembled
@@ -186,11 +183,11 @@ def _assembled(
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
     events = seen.events(families, sandbox.shown)
-    endpoints = _endpoints(families, sandbox, snapshots, seen, events, keeper)
+    endpoints = _endpoints(families, chain, sandbox, snapshots, seen, events, keeper)
     console = console_files()
     swaps = _swaps(families, world, markets)
     hub = SocketHub(chain, is_up=world.is_up)
-    surroundings = GatewayExtensions(
+    extensions = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
@@ -202,7 +199,7 @@ def _assembled(
         front=None if console is None else console.page,
     )
     background = () if keeper is None else (keeper.run,)
-    app = App(families, build_gateway(families, surroundings), sandbox.begin, chain, background)
+    app = App(families, build_gateway(families, extensions), sandbox.begin, chain, background)
     return SandboxApp(families, chain, sandbox, app)
 
 
@@ -235,6 +232,7 @@ def _mount(app: FalconApp, endpoints: Sequence[Endpoints], console: BuiltFiles |
 
 def _endpoints(
     families: Families,
+    chain: EmbeddedChain,
     sandbox: Sandbox,
     snapshots: Snapshots,
     seen: _Seen,
@@ -250,7 +248,7 @@ def _endpoints(
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
-    wallets = Wallets(infra.stores.vaults, trigger.transactions, infra.chain, lambda each: bytes(key(each)))
+    wallets = Wallets(infra.stores.vaults, trigger.transactions, chain)
     return [
         StateResource(sandbox, partial(_audited, infra.stores.trigger)),
         PricesResource(sandbox, seen.inspected.prices),

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from countermand.admin.authenticator import AdminAuthenticator
 from countermand.admin.inspection import PATHS, InspectionResource, VenueInspection
-from countermand.app.families import Families, UnitPrices, families_of
+from countermand.app.families import EMBEDDED_UNIT_PRICES, Families, UnitPrices, families_of
 from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
     SHARDS,
@@ -54,9 +54,6 @@ from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
 
 NOTHING: Final[Mapping[Address, AccountInfo]] = {}
-_EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
-"""As in the published transactions: no others compete on the embedded chain."""
-
 _CLUSTER_S: Final = 5
 
 
@@ -92,14 +89,14 @@ async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) ->
     clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
     try:
         infra = await _infrastructure(opened, taken, clock, chain, lambda: chain.slot)
-        with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:
+        with families_of(infra, NoRouter(), EMBEDDED_UNIT_PRICES) as families:
             hub = SocketHub(chain)
-            surroundings = _shown_to_operators(
+            extensions = _shown_to_operators(
                 families,
                 GatewayExtensions(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families)),
                 inspector_of(families, keepers=Keepers(NO_KEEPER)),
             )
-            yield App(families, build_gateway(families, surroundings), _at_once, chain)
+            yield App(families, build_gateway(families, extensions), _at_once, chain)
     finally:
         await chain.close()
 
@@ -115,7 +112,7 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
         taken = await take_all(opened.dsn, opened.stores.readers, SHARDS)
         infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
-            surroundings = _shown_to_operators(
+            extensions = _shown_to_operators(
                 families,
                 GatewayExtensions(
                     rpc=None, missing=lambda: [*_silent(chain), *_missing(families)], no_creates=NO_ROUTER
@@ -123,14 +120,12 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
                 inspector_of(families, keepers=Keepers(CHAINS_KEEPERS), owns_chain=False),
             )
             watch = partial(_watch_the_cluster, chain, cluster)
-            yield App(families, build_gateway(families, surroundings), _at_once, None, background=(watch,))
+            yield App(families, build_gateway(families, extensions), _at_once, None, background=(watch,))
     finally:
         await chain.close()
 
 
-def _shown_to_operators(
-    families: Families, surroundings: GatewayExtensions, orders: OrderInspector
-) -> GatewayExtensions:
+def _shown_to_operators(families: Families, extensions: GatewayExtensions, orders: OrderInspector) -> GatewayExtensions:
     """The console at `/`, and below `/admin` what it shows."""
     infra, inspected, console = families.infrastructure, Inspected.of(families), console_files()
     events = inspected.stream(families, {"prices": inspected.prices.feed})
@@ -143,7 +138,7 @@ def _shown_to_operators(
         infra.prices.price_of,
         infra.clock.now,
         infra.newest_slot,
-        surroundings.missing,
+        extensions.missing,
     )
 
     def mount(app: FalconApp) -> None:
@@ -156,7 +151,7 @@ def _shown_to_operators(
             app.add_route(path, resource, suffix=suffix)
 
     return replace(
-        surroundings,
+        extensions,
         mount=mount,
         operator=operator,
         closers=(events.close,),

@@ -27,7 +27,7 @@ from countermand.solana.tokens import (
     TOKEN_2022_PROGRAM,
     TOKEN_ACCOUNT_BYTES,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
-    TOKEN_PROGRAM,
+    TOKEN_PROGRAMS,
     USDC_MINT,
     associated_token_address,
     is_token_account,
@@ -64,7 +64,6 @@ _LOADERS: Final = (
     "NativeLoader1111111111111111111111111111111",
 )
 _ISSUED: Final = tuple(mint for mint in KNOWN_DECIMALS if mint != SOL_MINT)
-_TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 _ORDER_PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
 
 
@@ -158,7 +157,7 @@ class Accounts:
             self._differs(address, "it is executable, but belongs to no loader")
         if is_token:
             await self._compare_token(snapshot, address, owner, holding, data)
-        elif owner in _TOKEN_PROGRAMS and read_mint(data) is not None:
+        elif owner in TOKEN_PROGRAMS and read_mint(data) is not None:
             self._note_mint(address, owner, data)
         elif owner in _ORDER_PROGRAMS:
             self._orders.note_account(str(Pubkey(address)), owner, data)
@@ -174,7 +173,7 @@ class Accounts:
             units = int.from_bytes(first.head[64:72], "little")
             native = POOL_UNITS if Pubkey(first.head[:32]) == Pubkey.from_string(SOL_MINT) else 0
             return units == POOL_UNITS and first.lamports == TOKEN_ACCOUNT_RENT_LAMPORTS + native
-        mint = read_mint(data) if owner in _TOKEN_PROGRAMS else None
+        mint = read_mint(data) if owner in TOKEN_PROGRAMS else None
         if mint is not None:
             is_ours = str(Pubkey(address)) in self._tokens or mint.mint_authority == self._authority
             return first.lamports == MINT_RENT_LAMPORTS and is_ours

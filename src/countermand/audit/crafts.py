@@ -102,16 +102,16 @@ def _keeps_its_output(craft: AnyDeposit) -> bool:
 
 def _is_built(craft: AnyDeposit, vault: Pubkey, token: Token, output: Token | None, message: Message) -> bool:
     """Whether the message is built anew from the fields, byte for byte."""
-    parties, seed = _parties(craft, vault, token), account_seed(craft.request_id)
-    second = None if output is None else _parties(craft, vault, output)
+    accounts, seed = _accounts(craft, vault, token), account_seed(craft.request_id)
+    second = None if output is None else _accounts(craft, vault, output)
     kept = None if second is None else str(order_account(vault, output_seed(seed), second.program))
-    built = deposit_message(parties, seed, craft.craft.moves.units, bytes(message.recent_blockhash), second)
-    account = str(order_account(vault, seed, parties.program))
+    built = deposit_message(accounts, seed, craft.craft.moves.units, bytes(message.recent_blockhash), second)
+    account = str(order_account(vault, seed, accounts.program))
     named = craft.output_account if isinstance(craft, UnsignedDeposit) else None
     return built == craft.craft.message and (craft.input_account, named) == (account, kept)
 
 
-def _parties(craft: AnyDeposit, vault: Pubkey, token: Token) -> OrderAccounts:
+def _accounts(craft: AnyDeposit, vault: Pubkey, token: Token) -> OrderAccounts:
     own = associated_token_address(craft.wallet, token.mint, token.program)
     program, native = key(token.program), token.mint == SOL_MINT
     return OrderAccounts(key(craft.wallet), vault, key(own), key(token.mint), program, token, native)

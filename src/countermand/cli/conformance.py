@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from countermand.client.conformance import APIS, compare
+from countermand.client.runners import server_address
 from countermand.settings import ENV_PREFIX, StartRefused
 
 DIFFERS = 1
@@ -31,8 +32,10 @@ def conformance(
     unknown = [each for each in api if each not in APIS]
     if unknown:
         raise StartRefused(f"--api {unknown[0]}: there is no such API; there are {', '.join(APIS)}")
-    if not base_url.startswith(("http://", "https://")):
-        raise StartRefused(f"--base-url {base_url}: begin it with http:// or https://")
+    try:
+        server_address(base_url)
+    except ValueError as problem:
+        raise StartRefused(f"--base-url: {problem}") from None
     asked, differing = [], 0
     for compared in compare(base_url.rstrip("/"), tuple(api) or APIS, api_key):
         asked.append(compared)

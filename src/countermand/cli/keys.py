@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
-import base58
 import msgspec
 import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
+from countermand.addresses import is_address
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
 from countermand.cli.options import File
 from countermand.cli.reasons import examined
@@ -179,11 +179,8 @@ def _owner(text: str) -> str:
         return text
     if _ETHEREUM.fullmatch(text) is not None:
         return text.lower()
-    try:
-        if len(text) <= 44 and len(base58.b58decode(text)) == 32:
-            return text
-    except ValueError:
-        pass
+    if is_address(text):
+        return text
     raise StartRefused(f"--owner {text[:60]!r} is no wallet (base58), no account (0x and 40 digits) and not *")
 
 

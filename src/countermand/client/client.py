@@ -13,7 +13,7 @@ from countermand.client.limit import LimitOrders, Root
 from countermand.client.operations import R
 from countermand.client.prices import Prices
 from countermand.client.recurring import RecurringOrders
-from countermand.client.runners import Async, Sync
+from countermand.client.runners import Async, Sync, server_address
 from countermand.client.sandbox import Sandbox
 from countermand.client.session import Policy, Session
 from countermand.client.tanx import Tanx, TanxKeys, tanx_session
@@ -142,24 +142,17 @@ def _session(wallet: Wallet | Keypair | None, api_key: str | None, policy: Polic
     return Session(None if wallet is None else Wallet.of(wallet), api_key, policy or Policy())
 
 
-def _address(url: str) -> httpx2.URL:
-    address = httpx2.URL(url)
-    if address.scheme not in ("http", "https") or not address.host:
-        raise ValueError(f"url: {url!r} is no address that begins with http:// or https://")
-    return address
-
-
 def _blocking(url: str, http: httpx2.Client | None) -> Sync:
     if http is not None:
-        http.base_url = _address(url)
+        http.base_url = server_address(url)
         return Sync(http)
-    make = partial(httpx2.Client, base_url=_address(url), timeout=_TIMEOUT_S)
+    make = partial(httpx2.Client, base_url=server_address(url), timeout=_TIMEOUT_S)
     return Sync(make(), make)
 
 
 def _awaiting(url: str, http: httpx2.AsyncClient | None) -> Async:
     if http is not None:
-        http.base_url = _address(url)
+        http.base_url = server_address(url)
         return Async(http)
-    make = partial(httpx2.AsyncClient, base_url=_address(url), timeout=_TIMEOUT_S)
+    make = partial(httpx2.AsyncClient, base_url=server_address(url), timeout=_TIMEOUT_S)
     return Async(make(), make)

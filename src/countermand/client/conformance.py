@@ -16,7 +16,7 @@ from solders.keypair import Keypair
 from countermand.client.effects import Flow, Wallet
 from countermand.client.errors import ClientError
 from countermand.client.exchange import Answered, exchange, request
-from countermand.client.runners import Sync
+from countermand.client.runners import Sync, server_address
 from countermand.client.session import Policy, Session
 from countermand.client.tokens import SOL, USDC
 from countermand.client.vaults import sign_in
@@ -57,11 +57,11 @@ class Compared:
 
 
 def compare(url: str, apis: tuple[str, ...] = APIS, api_key: str | None = None) -> Iterator[Compared]:
-    """Asks one probe after the other. Raises `ClientError` if the server cannot be reached at all."""
+    """Asks one probe after the other. A server that cannot be reached differs in each. Raises `ValueError`: no URL."""
     wallet = Wallet.of(Keypair())
     session = Session(wallet, api_key, _POLICY)
     headers = {} if api_key is None else {"x-api-key": api_key}
-    with httpx2.Client(base_url=url, timeout=60) as http:
+    with httpx2.Client(base_url=server_address(url), timeout=60) as http:
         runner = Sync(http)
         if "trigger-v2" in apis:
             yield _signed_in(runner, session)

@@ -6,8 +6,6 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from countermand.client.errors import BadAnswer
-
 Number: TypeAlias = Decimal | int | str
 """A price or a decimal: as a Decimal, a whole number, or the text of a number."""
 Time: TypeAlias = int | datetime
@@ -76,12 +74,3 @@ def milliseconds(name: str, given: Time) -> int:
 
 def without_none(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def whole_from(text: object) -> int:
-    """A whole number of an answer. Raises `BadAnswer`."""
-    if isinstance(text, int) and not isinstance(text, bool):
-        return text
-    if isinstance(text, str) and text.isdigit():
-        return int(text)
-    raise BadAnswer(f"{text!r} is no whole number")

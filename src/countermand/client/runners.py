@@ -17,6 +17,17 @@ _NOT_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeo
 H = TypeVar("H")
 
 
+def server_address(url: str) -> httpx2.URL:
+    """Raises `ValueError` for what is none."""
+    try:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL as problem:
+        raise ValueError(f"{url!r} cannot be read: {problem}") from None
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ValueError(f"{url!r} is no address that begins with http:// or https://")
+    return address
+
+
 class _Connections(Generic[H]):
     """Those of one process, and of one event loop: in a fork, or in the next loop, `make` gives others.
 

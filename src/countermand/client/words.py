@@ -15,7 +15,6 @@ CANCEL_AGAIN: Final = (
     "a newer cancel replaced it",
 )
 """The withdrawal that was signed can land no more, or was forgotten: another is to be asked for."""
-CANNOT_CANCEL: Final = "Cannot cancel"
 EXECUTING: Final = ("'executing' state", "a fill is under way", "not ready", "not yet ready")
 IS_CANCELLED: Final = "'cancelled' state"
 FAILED_ON_CHAIN: Final = "custom program error"

@@ -5,9 +5,9 @@ from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
-import base58
 from msgspec import Struct
 
+from countermand.addresses import is_address
 from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
 from countermand.inspection.on_chain import ChainOrders
@@ -21,6 +21,7 @@ from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.book.model.order import OrderStatus as BookState
+from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.chain.inspection import ChainInspection
 from countermand.orders.chain.model.order import ChainFamily
 from countermand.orders.chain.model.order import ChainOrderState as ChainState
@@ -84,13 +85,6 @@ def asked(parameters: Mapping[str, str]) -> OrdersAsked:
             raise QueryRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
         owner = account or owner
     return OrdersAsked(family, owner, state, limit_in(parameters.get("limit", str(LIMIT)), LIMIT_MAX))
-
-
-def is_address(text: str) -> bool:
-    try:
-        return len(text) <= 44 and len(base58.b58decode(text)) == 32
-    except ValueError:
-        return False
 
 
 def is_book_id(name: str) -> bool:
@@ -230,17 +224,20 @@ class OrderInspector:
         found = await self._book.order(which)
         if found is None:
             return None
-        return await self._of_book(found.order, {"timeline": shown_timeline(found.timeline)})
+        shown_order = self._of_book(found.order, await self._book.last_trades())
+        return shown_order | {"timeline": shown_timeline(found.timeline)}
 
     async def _book_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
         states = None if wanted.state is None else [BookState(wanted.state)]
-        return [await self._of_book(each, {}) for each in await self._book.orders(wanted.owner, states, limit)]
+        orders = await self._book.orders(wanted.owner, states, limit)
+        lasts = await self._book.last_trades()  # Once: each look asks the database whose the books are.
+        return [self._of_book(each, lasts) for each in orders]
 
-    async def _of_book(self, order: BookOrder, timeline: Shown) -> Shown:
+    def _of_book(self, order: BookOrder, lasts: Mapping[MarketSymbol, Ticks | None]) -> Shown:
         market = self._markets[order.terms.market]
-        last = await self._book.last_trade(market.symbol)
+        last = lasts[market.symbol]
         words, waiting = book_waits_for(order, market, last), book_waiting(order, market, last)
-        return _book_order(order, market) | timeline | {"waitsFor": words, "waiting": waiting}
+        return _book_order(order, market) | {"waitsFor": words, "waiting": waiting}
 
 
 def _trigger_order(group: OrderGroup) -> Shown:

@@ -188,6 +188,8 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
             self._failure = ended
             self._end(CommitUnknown(str(ended) or "the orders are served no more"))
             self._loaded.set()
+            if self._between is not None and not (done := self._between[1]).done():
+                done.set_exception(Unavailable("the orders are served no more"))
             raise
 
     async def _run(self) -> None:
@@ -208,13 +210,18 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         await self._clock.sleep(pause_ms)
 
     async def _do_between(self, between: Callable[[], Awaitable[None]], done: "asyncio.Future[None]") -> None:
-        self._between = None
+        problem: Exception | None = None
         try:
             await between()
-        except Exception as problem:  # noqa: BLE001  The caller is told; the shard loads again in any case.
-            done.set_exception(problem)
-        else:
+        except Exception as failure:  # noqa: BLE001  The caller is told; the shard loads again in any case.
+            problem = failure
+        self._between = None
+        if done.cancelled():
+            return  # The caller has left.
+        if problem is None:
             done.set_result(None)
+        else:
+            done.set_exception(problem)
 
     async def _begin(self) -> WriterEpoch[State, Command, Event, Refusal, Rows]:
         epoch = await self._fence.begin_epoch(self.number, self.opened)

@@ -33,7 +33,7 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "OwnerMismatch": _TAKE_BACK,
     }
 )
-_ELSE: Final = "run it again; if that does not help, let --print make the transaction, and ask whoever made the token"
+_ELSE: Final = "run it again; if that does not help, let --print make the transaction, and ask the issuer of the token"
 
 
 def words(error: JsonError, cancels: Sequence[Cancel], logs: Sequence[str] = ()) -> str:

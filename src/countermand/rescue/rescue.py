@@ -26,7 +26,6 @@ from countermand.rescue.remedies import words
 from countermand.rescue.sent import SentNote
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import (
-    UNITS_MAX,
     UNITS_UNKNOWN,
     BuiltMessage,
     TransactionBuilder,
@@ -34,7 +33,7 @@ from countermand.services.transactions.builder import (
 )
 from countermand.services.transactions.outcomes import outcome_of
 from countermand.solana.funds import associated_rent, costs_of, lamports_missing
-from countermand.solana.port import Address, ChainUnavailable, Simulation
+from countermand.solana.port import UNITS_MAX, Address, ChainUnavailable, Simulation
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.rpc import RpcChain

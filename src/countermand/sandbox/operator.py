@@ -1,4 +1,4 @@
-"""What a sandbox's owner may do to an order of whomever: amend it, and stop it from trading.
+"""What a sandbox's owner may do to any user's order: amend it, and stop it from trading.
 
 It sends the command that the order's owner would send, and the event says that the operator did. What is in the order
 stays the owner's: only the owner signs the withdrawal. Orders on the chain move by their owner's signature alone.
@@ -11,10 +11,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from countermand.addresses import is_address
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS as TRIGGER_WORDS
-from countermand.dialects.trigger_v2.states import display_state
-from countermand.inspection.orders import is_address, is_book_id
+from countermand.dialects.trigger_v2.states import DCA, display_state
+from countermand.dialects.trigger_v2.words import Words
+from countermand.inspection.orders import is_book_id
 from countermand.inspection.queries import shown
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.order import OrderId as BookOrderId
@@ -60,7 +62,7 @@ class Operator(msgspec.Struct, frozen=True):
         if group is None:
             raise SandboxRefused(f"{shown(name)}: only trigger orders can be amended; {await self._why_not(name)}")
         amendment = _amendment(group, asked)
-        _require(await self.trigger_orders.amend(group.id, group.terms.wallet, amendment, by_operator=True))
+        _require("update", await self.trigger_orders.amend(group.id, group.terms.wallet, amendment, by_operator=True))
 
     async def cancel(self, name: str) -> None:
         """Nothing of it trades any more."""
@@ -70,14 +72,12 @@ class Operator(msgspec.Struct, frozen=True):
             return
         group = await self._group(name)
         if group is not None:
-            _require(await self.trigger_orders.cancel(group.id, group.terms.wallet, by_operator=True))
+            _require("cancel", await self.trigger_orders.cancel(group.id, group.terms.wallet, by_operator=True))
             return
         order = await self.dca.committed(OrderId(_uuid(name))) if _is_uuid(name) else None
         if order is None:
             raise SandboxRefused(f"{shown(name)}: {await self._why_not(name)}")
-        cancelled = await self.dca_orders.cancel(order.id, order.terms.wallet, by_operator=True)
-        if isinstance(cancelled, DcaRefused):
-            raise SandboxRefused(DCA_WORDS[cancelled.refusal].text.format(verb="cancel", state=order.state.value))
+        _require("cancel", await self.dca_orders.cancel(order.id, order.terms.wallet, by_operator=True))
 
     async def _group(self, name: str) -> OrderGroup | None:
         return await self.trigger.committed(OrderId(_uuid(name))) if _is_uuid(name) else None
@@ -110,11 +110,18 @@ def _uuid(name: str) -> str:
     return str(UUID(name))
 
 
-def _require(outcome: object) -> None:
+def _require(verb: str, outcome: object) -> None:
+    """Raises what the order's owner would be told."""
     if isinstance(outcome, TriggerRefused):
         state = "" if outcome.state is None else display_state(outcome.state).value
-        words = TRIGGER_WORDS[outcome.refusal].text
-        raise SandboxRefused(words.format(verb="change", state=state, detail=outcome.detail, transaction=""))
+        raise _refused(TRIGGER_WORDS[outcome.refusal], verb, state, outcome.detail)
+    if isinstance(outcome, DcaRefused):
+        state = "" if outcome.state is None else DCA[outcome.state].value
+        raise _refused(DCA_WORDS[outcome.refusal], verb, state, outcome.detail)
+
+
+def _refused(words: Words, verb: str, state: str, detail: str) -> SandboxRefused:
+    return SandboxRefused(words.text.format(verb=verb, state=state, detail=detail, transaction=""))
 
 
 def _amendment(group: OrderGroup, asked: wire.AmendRequest) -> Amendment:

@@ -44,7 +44,7 @@ class Table(Struct, frozen=True):
 
     def moves(self) -> Iterator[tuple[int, Move]]:
         for at, price in self.rows:
-            yield at, lambda _, price=price: price  # type: ignore[misc]  # mypy knows no default of a lambda
+            yield at, _set_to(price)
 
 
 class Walk(Struct, frozen=True):
@@ -58,6 +58,10 @@ class Walk(Struct, frozen=True):
         random = Random(f"walk {self.seed}")  # noqa: S311  A repetition is to be the same.
         for number in count(1):
             yield number * self.every_ms, _moved_by(random.randint(-self.most.bps, self.most.bps))
+
+
+def _set_to(price: UsdPrice) -> Move:
+    return lambda _: price
 
 
 def _moved_by(bps: int) -> Move:

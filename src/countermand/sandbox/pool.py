@@ -143,8 +143,8 @@ class SandboxPool:
     def pool_account_of(self, token: Token) -> Address:
         return pool_account_of(self.authority, token)
 
-    def _account(self, parties: OrderAccounts) -> Pubkey:
-        return key(pool_account_of(self.authority, parties.token))
+    def _account(self, accounts: OrderAccounts) -> Pubkey:
+        return key(pool_account_of(self.authority, accounts.token))
 
 
 def pool_account_of(authority: Address, token: Token) -> Address:

@@ -1,7 +1,6 @@
 """The wallets that registered a vault, as `GET /sandbox/wallets` shows them: what they hold, and what is in orders."""
 
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -9,22 +8,18 @@ from msgspec import Struct
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox import wire
 from countermand.services.transactions.chain_errors import asks_the_chain
-from countermand.solana.port import Node
-from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_token_account
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.tokens import read_token_account
 from countermand.store.vaults_postgres import PostgresVaults
 from countermand.values.identity import Address, Wallet
 
 SHOWN: Final = 50
-_OWNER_AT: Final = 32
-_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 
 
 class Wallets(Struct, frozen=True):
     vaults: PostgresVaults
     transactions: TriggerTransactions
-    chain: Node
-    key: Callable[[str], bytes]
-    """The bytes of an address."""
+    chain: EmbeddedChain
 
     @asks_the_chain
     async def newest(self) -> wire.WalletsWire:
@@ -41,9 +36,8 @@ class Wallets(Struct, frozen=True):
 
     async def _holdings(self, owner: Address) -> list[wire.HoldingWire]:
         amounts: dict[str, int] = defaultdict(int)
-        for program in _PROGRAMS:
-            for _, info in await self.chain.program_accounts(program, memcmp=[(_OWNER_AT, self.key(owner))]):
-                account = read_token_account(info.data)
-                if account is not None and account.amount:
-                    amounts[account.mint] += account.amount
+        for _, info in await self.chain.token_accounts_by_owner(owner):
+            account = read_token_account(info.data)
+            if account is not None and account.amount:
+                amounts[account.mint] += account.amount
         return [wire.HoldingWire(mint, str(amount)) for mint, amount in sorted(amounts.items())]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from countermand.kernel.ports import CommitUnknown
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
 
@@ -22,7 +22,10 @@ class PriceStore(Protocol):
 
 class PriceObserver(Protocol):
     async def __call__(self, prices: Mapping[Mint, UsdPrice], /, *, at_once: bool) -> None:
-        """Once it returns, every order that these newest prices concern has been judged by them."""
+        """Once it returns, every order that these newest prices concern has been judged by them.
+
+        May raise `Unavailable` or `CommitUnknown`.
+        """
 
 
 class Prices:
@@ -76,8 +79,18 @@ class Prices:
                 await self._store.set_prices(prices)  # To store a price twice is to store it once.
             self._newest.update(prices)
             self._changes += 1
-            for observer in self._observers:
+            await self._tell(prices, at_once=at_once)
+
+    async def _tell(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        """One observer's failure is raised when all the others have been told: the price is there for them, too."""
+        failure: Unavailable | CommitUnknown | None = None
+        for observer in self._observers:
+            try:
                 await observer(prices, at_once=at_once)
+            except (Unavailable, CommitUnknown) as problem:
+                failure = failure or problem
+        if failure is not None:
+            raise failure
 
     async def settled(self) -> None:
         """What is being set, has been. For who ends what sets prices, and may not wait for each."""

@@ -24,8 +24,10 @@ from countermand.solana.tokens import SYSTEM_PROGRAM
 
 NONCE_ACCOUNT_BYTES: Final = 80
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
-_ADVANCE: Final = (4).to_bytes(4, "little")
-_CURRENT_INITIALIZED: Final = b"\1\0\0\0\1\0\0\0"
+ADVANCE_NONCE: Final = (4).to_bytes(4, "little")
+"""How the data of the instruction begins that advances one."""
+NONCE_INITIALIZED: Final = b"\1\0\0\0\1\0\0\0"
+"""How the data of an account begins that holds one, in the present version."""
 _AUTHORITY: Final = slice(8, 40)
 _VALUE: Final = slice(40, 72)
 
@@ -44,7 +46,7 @@ def nonce_use(message: Message | MessageV0) -> NonceUse | None:
         return None
     first, signed = instructions[0], message.header.num_required_signatures
     accounts = bytes(first.accounts)
-    if keys[first.program_id_index] != _SYSTEM or bytes(first.data)[:4] != _ADVANCE or not accounts:
+    if keys[first.program_id_index] != _SYSTEM or bytes(first.data)[:4] != ADVANCE_NONCE or not accounts:
         return None
     if not _may_write(message, accounts[0]):
         return None
@@ -74,7 +76,7 @@ def nonce_value(account: Account) -> bytes | None:
     if account.owner != _SYSTEM:
         return None
     data = account.data
-    if len(data) != NONCE_ACCOUNT_BYTES or not data.startswith(_CURRENT_INITIALIZED):
+    if len(data) != NONCE_ACCOUNT_BYTES or not data.startswith(NONCE_INITIALIZED):
         return None
     return data[_VALUE]
 

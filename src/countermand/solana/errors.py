@@ -15,6 +15,7 @@ from countermand.solana.port import JsonError
 
 BLOCKHASH_NOT_FOUND = "BlockhashNotFound"
 ALREADY_PROCESSED = "AlreadyProcessed"
+SANITIZE_FAILURE = "SanitizeFailure"
 SIGNATURE_FAILURE = "SignatureFailure"
 
 

@@ -7,13 +7,11 @@ from solders.message import Message, MessageV0, from_bytes_versioned
 
 from countermand.solana.facade.errors import invalid_params
 from countermand.solana.facade.params import base64_bytes
-from countermand.solana.port import PACKET_BYTES_MAX
+from countermand.solana.port import LAMPORTS_PER_SIGNATURE, PACKET_BYTES_MAX, UNITS_MAX
 from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
 
-LAMPORTS_PER_SIGNATURE: Final = 5_000
 _BASE64_CHARACTERS_MAX: Final = 1644
 _MICRO: Final = 1_000_000
-_UNITS_MAX: Final = 1_400_000
 _UNITS_OF_A_PROGRAM: Final = 200_000
 _UNITS_OF_A_BUILTIN: Final = 3_000
 _BUILTINS: Final = (
@@ -89,7 +87,7 @@ def cost_of(message: Message | MessageV0) -> Cost:
     return Cost(
         signatures=message.header.num_required_signatures,
         verified=verified,
-        units=min(units if limit is None else limit, _UNITS_MAX),
+        units=min(units if limit is None else limit, UNITS_MAX),
         unit_price=price,
     )
 

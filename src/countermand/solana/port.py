@@ -17,6 +17,9 @@ JsonError: TypeAlias = str | dict[str, Any]
 """A transaction error as a node writes it: `"BlockhashNotFound"`, `{"InstructionError": [1, {"Custom": 1}]}`."""
 
 PACKET_BYTES_MAX = 1232
+UNITS_MAX: Final = 1_400_000
+"""Compute units of a transaction."""
+LAMPORTS_PER_SIGNATURE: Final = 5_000
 FILTERS_MAX: Final = 4
 MEMCMP_BYTES_MAX: Final = 128
 HISTORY_PAGE_MAX: Final = 1_000

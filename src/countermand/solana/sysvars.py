@@ -18,10 +18,10 @@ from solders.solders import LiteSVM
 from solders.sysvar import RECENT_BLOCKHASHES, SLOT_HASHES
 
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, SLOTS_PER_EPOCH
+from countermand.solana.port import LAMPORTS_PER_SIGNATURE
 from countermand.solana.tokens import SYSVAR_OWNER
 
 SLOT_HASHES_KEPT: Final = 512
-LAMPORTS_PER_SIGNATURE: Final = 5_000
 _U64: Final = struct.Struct("<Q")
 _FEE: Final = _U64.pack(LAMPORTS_PER_SIGNATURE)
 _ENTRY_BYTES: Final = 40

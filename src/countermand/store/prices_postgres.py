@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from countermand.addresses import is_address
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.store.addresses import is_address
 from countermand.store.connections import LOST, Pool, asking, describe, reading
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.identity import Mint

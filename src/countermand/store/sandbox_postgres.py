@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct
 
-from countermand.store.addresses import is_address
+from countermand.addresses import is_address
 from countermand.store.connections import Pool, asking, reading
 from countermand.stored_rows import check
 

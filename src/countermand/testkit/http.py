@@ -15,7 +15,7 @@ import msgspec
 ANSWER_S: Final = 90
 """More than the longest patience that a request can ask for."""
 _IDLE_S_MAX: Final = 5
-"""Half of what the venue lets a connection be silent."""
+"""Much less than the venue lets a connection be silent."""
 
 # Decimals are written as JSON numbers, digit for digit.
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode

@@ -49,7 +49,7 @@ class Operator:
         return Amount(self.world.options.wealth * LOTS_MAX // 4 * max(steps))
 
     async def live(self) -> None:
-        deeds: list[Callable[[], Awaitable[object]]] = [
+        actions: list[Callable[[], Awaitable[object]]] = [
             self._credits,
             self._cancels,
             self._cancels,
@@ -60,7 +60,7 @@ class Operator:
         while True:
             await asyncio.sleep(self.random.expovariate(1) * self.world.options.operator_pause_ms / 1000)
             with contextlib.suppress(Lost):
-                await self.random.choice(deeds)()
+                await self.random.choice(actions)()
 
     async def _credits(self) -> None:
         currency = self.random.choice(self._currencies())

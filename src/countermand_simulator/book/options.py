@@ -41,7 +41,7 @@ class Options:
     """A nonce is used for another placement."""
     match_fails: float
     pause_ms: int
-    """Between two deeds of a user, on average."""
+    """Between two actions of a user, on average."""
     operator_pause_ms: int
 
 

@@ -67,7 +67,7 @@ class Rows:
 
 
 @dataclass(slots=True)
-class DeskSeen:
+class ExchangeSeen:
     """`checkers.claims.Memory`."""
 
     exchange: Exchange

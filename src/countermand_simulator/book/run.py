@@ -30,7 +30,7 @@ STALLED_S: Final = 7_200
 CONVERGES_S: Final = 1_200
 """Of virtual time in which everything must end once the faults are over."""
 _DEEDS_BETWEEN: Final = 10
-"""So many deeds of each user between two of the fault driver, on average."""
+"""So many actions of each user between two of the fault driver, on average."""
 _LEAPS_MS: Final = (1_000, 30_000, 25 * 3_600_000)
 
 supervisor: Final = partial(fault_driver.supervisor, every_s=0.2)
@@ -62,7 +62,7 @@ async def _run(
     opening = asyncio.create_task(world.guarded(operator.opens()))
     await first_of(opening, asyncio.ensure_future(world.ended.wait()))
     lives = [operator.live, *(trader.live for trader in traders)]
-    acting = [asyncio.create_task(_lives(world, deeds)) for deeds in lives]
+    acting = [asyncio.create_task(_lives(world, actions)) for actions in lives]
     safe = await _reach(world, steps)
     if world.violation is None and not safe:
         world.found(Violation(Claim.EVERYTHING_ENDS, f"only {world.steps} steps in {STALLED_S} s"))
@@ -80,8 +80,8 @@ async def drive_faults(world: World) -> None:
     await fault_driver.drive_faults(world, pause_s, _LEAPS_MS, (0.01, 0.2, pause_s, 10 * pause_s))
 
 
-async def _lives(world: World, deeds: Callable[[], Awaitable[None]]) -> None:
-    await world.guarded(deeds())
+async def _lives(world: World, actions: Callable[[], Awaitable[None]]) -> None:
+    await world.guarded(actions())
 
 
 async def _reach(world: World, steps: int) -> bool:

@@ -22,7 +22,7 @@ from countermand_simulator.book.world import World
 from countermand_simulator.chance import chance
 from countermand_simulator.harness import Answer, Lost
 
-Deed = Callable[[], Awaitable[object]]
+Action = Callable[[], Awaitable[object]]
 
 ALL: Final = 10**6
 _ASKED_AGAIN: Final = 8
@@ -51,7 +51,7 @@ class Trader:
     # --- while there are faults
 
     async def live(self) -> None:
-        deeds: list[tuple[Deed, int]] = [
+        actions: list[tuple[Action, int]] = [
             (self._orders, 12),
             (self._asks_again, 2),
             (self._reuses_a_nonce, 1),
@@ -60,28 +60,28 @@ class Trader:
             (self._races, 2),
             (self._reads, 4),
         ]
-        choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
+        choices, weights = [action for action, _ in actions], [weight for _, weight in actions]
         while True:
             await asyncio.sleep(self.random.expovariate(1) * self.world.options.pause_ms / 1000)
-            [deed] = self.random.choices(choices, weights)
-            await self.dares(deed)
+            [action] = self.random.choices(choices, weights)
+            await self.dares(action)
 
-    async def dares(self, deed: Deed) -> None:
+    async def dares(self, action: Action) -> None:
         with contextlib.suppress(Lost):
-            await deed()
+            await action()
 
     def _strikes(self, probability: float) -> bool:
         return self.random.random() < probability
 
-    async def _twice(self, deed: Deed) -> None:
+    async def _twice(self, action: Action) -> None:
         """Sometimes a request is sent twice, at once or after its answer."""
         if not self._strikes(self.world.profile.repeated):
-            await deed()
+            await action()
         elif self._strikes(0.5):
-            await asyncio.gather(self.dares(deed), self.dares(deed))
+            await asyncio.gather(self.dares(action), self.dares(action))
         else:
-            await self.dares(deed)
-            await deed()
+            await self.dares(action)
+            await action()
 
     # --- orders
 
@@ -228,9 +228,9 @@ class Trader:
         side = theirs.draft.terms.side.other
         mine = await self._drafts(replace(theirs.draft.terms, account=self.account, side=side, lots=lots))
         if mine is not None:
-            deeds = [partial(self.creates, mine), partial(maker.cancels, theirs.order_id, theirs)]
-            self.random.shuffle(deeds)
-            await asyncio.gather(*(self.dares(deed) for deed in deeds))
+            actions = [partial(self.creates, mine), partial(maker.cancels, theirs.order_id, theirs)]
+            self.random.shuffle(actions)
+            await asyncio.gather(*(self.dares(action) for action in actions))
 
     def one_that_rests(self) -> Ticket | None:
         """The newest limit order, as far as it knows."""
@@ -370,10 +370,10 @@ class Trader:
         while await self.cancels_many(market, None, 3):
             pass
 
-    async def _surely(self, deed: Deed) -> None:
+    async def _surely(self, action: Action) -> None:
         while True:
             try:
-                await deed()
+                await action()
             except Lost:
                 await asyncio.sleep(0.5)
             else:

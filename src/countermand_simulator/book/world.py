@@ -9,7 +9,7 @@ from countermand.orders.shards import BOOK_SHARD
 from countermand_simulator.book.checkers import Checkers, Claim
 from countermand_simulator.book.options import Options, rules_of
 from countermand_simulator.book.process import BookProcess, BookProcessParts
-from countermand_simulator.book.rows import DeskSeen, Rows
+from countermand_simulator.book.rows import ExchangeSeen, Rows
 from countermand_simulator.book.store import MemoryBookDatabase, MemoryBookStore
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.harness import Answer, Harness
@@ -36,7 +36,7 @@ class World(Harness[BookProcess]):
     def looked(self, process: BookProcess, memory: BookState, *, loaded: bool) -> None:
         """A writer shows its memory, all of which is committed, unless another one has written since."""
         if not self.fence.was_replaced(process):
-            self.judged(self.checkers.remembers, DeskSeen(memory.exchange), all_of_them=loaded)
+            self.judged(self.checkers.remembers, ExchangeSeen(memory.exchange), all_of_them=loaded)
 
     # --- processes
 

@@ -79,7 +79,7 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class _Deed:
+class _Effect:
     """What a landing did to one order. `number`: how many had landed with it."""
 
     number: int
@@ -97,7 +97,7 @@ class Histories:
         self._saw = saw
         self._numbers: dict[str, int] = {}
         """How many had landed with it, by signature."""
-        self._deeds: dict[str, list[_Deed]] = {program: [] for program in PROGRAMS}
+        self._effects: dict[str, list[_Effect]] = {program: [] for program in PROGRAMS}
         """What landed and is not yet known to the index."""
         self._known: dict[str, int] = dict.fromkeys(PROGRAMS, 0)
         """The number of the last landing of a program that the index knows."""
@@ -118,7 +118,9 @@ class Histories:
         for order, seen in replay.became.items():
             kind = seen or replay.orders[order]
             trades = tuple(_trade(signature, trade) for trade in replay.trades if trade.order == order)
-            self._deeds[_family(kind)].append(_Deed(number, signature, order, seen, trades, replay.ended.get(order)))
+            self._effects[_family(kind)].append(
+                _Effect(number, signature, order, seen, trades, replay.ended.get(order))
+            )
 
     def _failed(self, number: int, signature: str, message: Message) -> None:
         failed: dict[tuple[str, str], str] = {}
@@ -130,7 +132,7 @@ class Histories:
         for (program, order), keeper in failed.items():
             trade = TradeSeen(order, keeper, 0, 0, 0)
             trades = ({**_trade(signature, trade), "failed": True},)
-            self._deeds[program].append(_Deed(number, signature, order, None, trades, None))
+            self._effects[program].append(_Effect(number, signature, order, None, trades, None))
 
     # --- what is told of it
 
@@ -156,34 +158,34 @@ class Histories:
         if number is None or number < self._known[program]:
             broken(Claim.HISTORIES_ARE_TRUE, f"the index of {program} goes from {self._known[program]} to {number}")
         self._known[program] = number
-        deeds = self._deeds[program]
-        done = [deed for deed in deeds if deed.number <= number]
-        del deeds[: len(done)]
-        return [name for deed in done if (name := self._apply(program, deed)) is not None]
+        effects = self._effects[program]
+        done = [effect for effect in effects if effect.number <= number]
+        del effects[: len(done)]
+        return [name for effect in done if (name := self._apply(program, effect)) is not None]
 
-    def _apply(self, program: str, deed: _Deed) -> tuple[str, str, int] | None:
-        if not self._is_news(deed):
+    def _apply(self, program: str, effect: _Effect) -> tuple[str, str, int] | None:
+        if not self._is_news(effect):
             return None
-        story = self._open.get(deed.order)
+        story = self._open.get(effect.order)
         if story is None:
-            assert deed.seen is not None
-            story = self._open[deed.order] = Story(program, deed.seen)
-        name = deed.order, story.seen.opened_by, 0
+            assert effect.seen is not None
+            story = self._open[effect.order] = Story(program, effect.seen)
+        name = effect.order, story.seen.opened_by, 0
         self._stories[name] = story
-        story.seen = deed.seen or story.seen
-        story.trades += [{**trade, "n": len(story.trades) + n} for n, trade in enumerate(deed.trades, start=1)]
-        if any(trade["failed"] for trade in deed.trades):
+        story.seen = effect.seen or story.seen
+        story.trades += [{**trade, "n": len(story.trades) + n} for n, trade in enumerate(effect.trades, start=1)]
+        if any(trade["failed"] for trade in effect.trades):
             self._saw("a fill that failed is told of")
-        if deed.ended is not None:
-            story.state, story.closed_by = deed.ended, deed.signature
+        if effect.ended is not None:
+            story.state, story.closed_by = effect.ended, effect.signature
             self._ended.setdefault(story.seen.owner, []).append(name)
-            del self._open[deed.order]
-            self._saw(f"an order is told of as {deed.ended}")
+            del self._open[effect.order]
+            self._saw(f"an order is told of as {effect.ended}")
         return name
 
-    def _is_news(self, deed: _Deed) -> bool:
+    def _is_news(self, effect: _Effect) -> bool:
         """It is of an open order, or opens one. A fill may fail when its order is gone; a filled one may be closed."""
-        return deed.order in self._open or (deed.seen is not None and deed.seen.opened_by == deed.signature)
+        return effect.order in self._open or (effect.seen is not None and effect.seen.opened_by == effect.signature)
 
     def _compare(self, name: tuple[str, str, int], live: bool, body: bytes) -> None:
         story, told = self._stories[name], msgspec.json.decode(body)
@@ -230,9 +232,9 @@ class Histories:
         self.follow()
         return not self._untold()
 
-    def _untold(self) -> list[_Deed]:
+    def _untold(self) -> list[_Effect]:
         """What the index should know, and does not. Of what is no news it keeps nothing, not even that it saw it."""
-        return [deed for deeds in self._deeds.values() for deed in deeds if self._is_news(deed)]
+        return [effect for effects in self._effects.values() for effect in effects if self._is_news(effect)]
 
     def at_rest(self) -> None:
         if not self.knows_all():

@@ -22,7 +22,6 @@ from countermand.orders.book.model.lifecycle import (
     IllegalBookTransition,
     evolve,
     is_resting,
-    leg_of,
     place,
 )
 from countermand.orders.book.model.order import (
@@ -113,10 +112,3 @@ def test_an_order_rests_once_and_is_triggered_once() -> None:
     assert triggered.triggered_at == LATER
     with pytest.raises(AssertionError):
         evolve(triggered, StopTriggered(ID), LATER)
-
-
-def test_a_trade_has_a_part_for_each_of_its_orders_only() -> None:
-    assert leg_of(order(OrderStatus.WAIT), trade(4)).account == ALICE
-    assert leg_of(replace(order(OrderStatus.WAIT), id=OTHER), trade(4)).account == BOB
-    with pytest.raises(AssertionError):
-        leg_of(replace(order(OrderStatus.WAIT), id=OrderId(5)), trade(4))

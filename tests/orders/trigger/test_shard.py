@@ -376,7 +376,7 @@ async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeyp
 
 
 @under_virtual_time
-async def test_a_reload_stores_what_is_pending_and_loads_after_the_interlude() -> None:
+async def test_a_reload_stores_what_is_pending_and_loads_after_what_is_done_between() -> None:
     async with workbench() as it:
         await it.place()
         placing_more = asyncio.create_task(it.place("more"))
@@ -392,6 +392,45 @@ async def test_a_reload_stores_what_is_pending_and_loads_after_the_interlude() -
         assert seen == ["order", "more"]
         assert it.shard.epoch == 2
         assert it.told[-1][1], "the outbox was told everything anew"
+
+
+@under_virtual_time
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_reload_goes_on_when_its_caller_is_cancelled(fails: bool) -> None:
+    async with workbench() as it:
+        await it.place()
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def between() -> None:
+            begun.set()
+            await may_end.wait()
+            if fails:
+                raise Unavailable("the database is away")
+
+        reloading = asyncio.create_task(it.shard.reload(between))
+        await begun.wait()
+        reloading.cancel()
+        await quiet()
+        may_end.set()
+        assert (await it.place("more")).changed
+        assert (reloading.cancelled(), it.shard.epoch) == (True, 2)
+
+
+@under_virtual_time
+async def test_who_asked_for_a_reload_is_told_when_the_shard_ends_meanwhile() -> None:
+    async with workbench() as it:
+        await it.place()
+        begun = asyncio.Event()
+
+        async def between() -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        reloading = asyncio.create_task(it.shard.reload(between))
+        await begun.wait()
+        it.running.cancel()
+        with pytest.raises(Unavailable, match="served no more"):
+            await asyncio.wait_for(reloading, 1)
 
 
 # --- time and prices

@@ -4,8 +4,8 @@ import pytest
 
 from countermand.kernel.ports import Unavailable
 from countermand.services.transactions.blockhashes import RecentBlockhash
-from countermand.services.transactions.builder import UNITS_MAX, UNITS_UNKNOWN, TransactionBuilder
-from countermand.solana.port import Simulation
+from countermand.services.transactions.builder import UNITS_UNKNOWN, TransactionBuilder
+from countermand.solana.port import UNITS_MAX, Simulation
 from countermand.solana.programs.compile import Budget
 from tests.dialects.limit_venue import BLOCKHASH, LAST_VALID_HEIGHT, StubChain
 

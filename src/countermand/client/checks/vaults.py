@@ -22,11 +22,10 @@ from countermand.client.checks.acts import (
     unexpected,
 )
 from countermand.solana.port import Address
-from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token_address
+from countermand.solana.tokens import SOL_MINT, TOKEN_PROGRAMS, associated_token_address
 
 _CHALLENGE: Final = "Sign this message to authenticate with Jupiter"
 _CHALLENGE_CHARS_MAX: Final = 1_000
-_TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +101,7 @@ def check_deposit(transaction: str, expected: ExpectedDeposit, fee_lamports_max:
 
 def _check_new_account(act: MakeSeeded, expected: ExpectedDeposit, made: dict[Address, Address]) -> None:
     require(act.funder == expected.user, f"{act.funder} pays the rent, not {expected.user}")
-    require(act.owner in _TOKEN_PROGRAMS, f"{act.account} would belong to {act.owner}, which is no token program")
+    require(act.owner in TOKEN_PROGRAMS, f"{act.account} would belong to {act.owner}, which is no token program")
     require(act.lamports <= RENT_LAMPORTS_MAX, f"a rent of {act.lamports:,} lamports is too much")
     require(act.account not in made, f"{act.account} is made twice")
     made[act.account] = act.owner
@@ -137,7 +136,7 @@ def check_withdrawal(
     Returns how much comes back of each token, in base units. SOL comes by closing its account, which says no amount.
     """
     of = judged(transaction, user, fee_lamports_max)
-    own = {associated_token_address(user, mint, program): mint for mint in mints for program in _TOKEN_PROGRAMS}
+    own = {associated_token_address(user, mint, program): mint for mint in mints for program in TOKEN_PROGRAMS}
     back: dict[Address, int] = {}
     for act, words in of.acts:
         match act:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final, Generic, TypeVar
 
-import base58
 import msgspec
 
+from countermand.addresses import address_flaw
 from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
 from countermand.json_numbers import with_whole_numbers
@@ -15,8 +15,6 @@ from countermand.values.quantities import Inexact, exact
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
-_KEY_BYTES: Final = 32
-_KEY_CHARS_MAX: Final = 44
 _ECHOED_CHARS_MAX: Final = 60
 _TYPES: Final = {
     "str": "a string",
@@ -90,12 +88,8 @@ def form_of_cancel(body: bytes) -> Form:
 
 
 def public_key(field: str, given: str) -> str:
-    try:
-        size = len(base58.b58decode(given)) if len(given) <= _KEY_CHARS_MAX else None
-    except ValueError:
-        raise RecurringDeclined(f"{field}: Invalid Base58 string") from None
-    if size != _KEY_BYTES:
-        raise RecurringDeclined(f"{field}: String is the wrong size")
+    if (flaw := address_flaw(given)) is not None:
+        raise RecurringDeclined(f"{field}: {flaw}")
     return given
 
 

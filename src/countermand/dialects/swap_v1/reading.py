@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-from solders.pubkey import Pubkey
 
+from countermand.addresses import address_flaw
 from countermand.answering import Declined
 from countermand.dialects.swap_v1.envelope import error
 from countermand.dialects.swap_v1.wire import QuoteParams, SwapRequest
@@ -82,11 +82,8 @@ def body_units(field: str, given: str) -> int:
 
 def _flaw_of_key(given: str) -> str | None:
     """In the words of the original."""
-    try:
-        Pubkey.from_string(given)
-    except ValueError as problem:
-        return "WrongSize" if "wrong size" in str(problem).lower() else "Invalid"
-    return None
+    flaw = address_flaw(given)
+    return None if flaw is None else "WrongSize" if "wrong size" in flaw.lower() else "Invalid"
 
 
 def _bad_parameter(field: str, flaw: str) -> Declined:

@@ -31,7 +31,7 @@ class Span(Struct, frozen=True):
 def span_of(asked: wire.KlineParams, now: Instant) -> Span:
     """Unless both ends are given, the limit says how many periods there are, and the last one is that of now at most.
 
-    A period that the span reaches into is in it as a whole: its candle says the same whoever asks. Raises `Declined`.
+    A period that the span reaches into is in it as a whole: its candle says the same for every span. Raises `Declined`.
     """
     period = wire.PERIODS[0] if asked.period is None else asked.period
     if period not in wire.PERIODS:

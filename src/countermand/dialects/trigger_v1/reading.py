@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from solders.pubkey import Pubkey
 
+from countermand.addresses import is_address
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v1.envelope import error
 from countermand.json_flaws import (
@@ -81,17 +81,9 @@ def number(field: str, given: str | int, complaint: Complaint, bound: int = U64_
     raise Declined(complaint(f"{field}: expected a whole number from 0 to {bound}"))
 
 
-def is_public_key(text: str) -> bool:
-    try:
-        Pubkey.from_string(text)
-    except ValueError:
-        return False
-    return True
-
-
 def public_key(field: str, given: str, complaint: Complaint) -> str:
     """Raises `Declined`."""
-    if not is_public_key(given):
+    if not is_address(given):
         raise Declined(complaint(f"{field}: expected a base58 public key of 32 bytes"))
     return given
 

@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 from uuid import UUID
 
+from countermand.addresses import is_address
 from countermand.answering import Declined
 from countermand.dialects.trigger_v1.envelope import error
-from countermand.dialects.trigger_v1.reading import Complaint, complains, is_public_key, number, public_key
+from countermand.dialects.trigger_v1.reading import Complaint, complains, number, public_key
 from countermand.dialects.trigger_v1.wire import (
     CancelRequest,
     CreateRequest,
@@ -105,7 +106,7 @@ def into_unit_price(given: str | int | None, wrong: Complaint) -> int | None:
 
 def maker_of(given: str) -> Wallet:
     """Raises `Declined`."""
-    if not is_public_key(given):
+    if not is_address(given):
         raise Declined(error(400, "invalid maker pubkey"))
     return Wallet(given)
 

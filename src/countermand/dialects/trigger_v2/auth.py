@@ -26,6 +26,7 @@ from solders.message import Message, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import SanitizeError, VersionedTransaction
 
+from countermand.base64_text import bytes_of
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
 from countermand.services.token_incarnation import TokenIncarnation
@@ -50,9 +51,6 @@ MEMO_PROGRAMS: Final = (
 _UNIT_PRICE_MICROLAMPORTS: Final = 1_000_000
 _SIGNATURE_BYTES: Final = 64
 _PACKET_BYTES_MAX: Final = 1_232
-_TRANSACTION_CHARS_MAX: Final = (_PACKET_BYTES_MAX + 2) // 3 * 4
-_SPACE: Final = dict.fromkeys(map(ord, " \t\n\v\f\r"))
-_URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 class Challenge(Struct, frozen=True):
@@ -202,11 +200,10 @@ class SignedChallenge:
 
 def read_signed_challenge(text: str) -> SignedChallenge | None:
     """From base64, in any spelling that JavaScript's decoder takes. None: it is no transaction."""
-    digits = text.translate(_SPACE).rstrip("=").translate(_URL_SAFE)
-    if len(digits) > _TRANSACTION_CHARS_MAX:
+    raw = bytes_of(text, _PACKET_BYTES_MAX)
+    if raw is None:
         return None
     try:
-        raw = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()
     except (ValueError, SanitizeError):

@@ -6,8 +6,8 @@ from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Final, Generic, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import msgspec
-from solders.pubkey import Pubkey
 
+from countermand.addresses import is_address
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.json_flaws import DECODING_ERRORS, Flaw, OutOfBounds, flaw_of
@@ -106,14 +106,6 @@ def fields_of(shape: msgspec.Struct) -> dict[str, Any]:
     return fields
 
 
-def is_public_key(text: str) -> bool:
-    try:
-        Pubkey.from_string(text)
-    except ValueError:
-        return False
-    return True
-
-
 class Flaws(dict[str, str]):
     """What is wrong, by field. The readers give something harmless for what they refuse."""
 
@@ -150,7 +142,7 @@ class Flaws(dict[str, str]):
             )
 
     def public_key(self, field: str, given: str) -> Mint:
-        if not is_public_key(given):
+        if not is_address(given):
             self[field] = "Invalid input: expected a base58 public key of 32 bytes"
         return Mint(given)
 

@@ -1,6 +1,6 @@
 """Orders of the books as an operator looks at them: of any account, with all that ever happened to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from countermand.kernel.ports import EventRow
@@ -52,9 +52,11 @@ class BookInspection:
         names = None if states is None else [state.value for state in states]
         return [decode_order(body) for body in await self._records.book_orders(account, names, limit)]
 
-    async def last_trade(self, market: MarketSymbol) -> Ticks | None:
-        """The price of the newest trade."""
-        return await self._shard.look(lambda memory: memory.exchange.markets[market].last)
+    async def last_trades(self) -> Mapping[MarketSymbol, Ticks | None]:
+        """The price of the newest trade of each market."""
+        return await self._shard.look(
+            lambda memory: {symbol: market_state.last for symbol, market_state in memory.exchange.markets.items()}
+        )
 
 
 def _entry(seq: int, told: BookRecord) -> TimelineEntry:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from countermand.kernel.ports import Batch
 from countermand.orders.dca.model.commands import UnsignedDeposit
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.vaults.ports import CraftRow, OrderStore, OrderTransactions, VaultOrderRow
@@ -42,9 +41,6 @@ class DcaRows(Struct, frozen=True):
 
     orders: Sequence[OrderRow] = ()
     crafts: Sequence[CraftRow] = ()
-
-
-DcaBatch: TypeAlias = Batch[DcaRows]
 
 
 class Sort(Enum):

@@ -23,8 +23,7 @@ from countermand.solana.programs.compile import Budget, fits_packet
 from countermand.solana.programs.limit_order import Cancellation, CreateOrderEvent, NewOrder
 from countermand.solana.tokens import (
     SOL_MINT,
-    TOKEN_2022_PROGRAM,
-    TOKEN_PROGRAM,
+    TOKEN_PROGRAMS,
     associated_token_address,
     found_token_address,
     read_mint,
@@ -39,7 +38,6 @@ _READ_AT_ONCE: Final = 50
 """Orders in about two milliseconds."""
 _OPENINGS_MAX: Final = 8
 """How many transactions are looked at to find the one that opened an order."""
-_TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 _NO_BLOCKHASH: Final[Blockhash] = "1" * 32
 _HARD: Final = 8
 """Steps to the address of an account: with fewer, a cancel's units suffice to make it, under either token program."""
@@ -171,7 +169,7 @@ class LimitService:
         for address in named[:2]:
             info = accounts.get(address)
             mint = None if info is None else read_mint(info.data)
-            if info is None or mint is None or info.owner not in _TOKEN_PROGRAMS:
+            if info is None or mint is None or info.owner not in TOKEN_PROGRAMS:
                 return LimitRefused(LimitRefusal.MINT_UNKNOWN, address)
             if not is_harmless(mint):
                 return LimitRefused(LimitRefusal.MINT_UNSAFE, address)

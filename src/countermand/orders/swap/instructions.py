@@ -8,10 +8,8 @@ from countermand.solana.programs.accounts import create_associated, unwrap_sol, 
 from countermand.solana.programs.swap import Bounds, Side, swap
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.values.identity import Address
-from countermand.values.quantities import U64_MAX, Bps
+from countermand.values.quantities import U64_MAX
 from countermand.values.tokens import Token
-
-_NO_SLIPPAGE = Bps(0)
 
 
 class SwapInstructions(Struct, frozen=True):

@@ -11,17 +11,17 @@ from countermand.orders.swap.model.quote import QuoteRefusal, QuoteTerms, SwapQu
 from countermand.orders.swap.model.swap import AccountUse, BuildTerms, BuiltSwap, PlainInstruction, SwapTerms
 from countermand.orders.swap.ports import Pool
 from countermand.services.transactions.blockhashes import RecentBlockhash
-from countermand.services.transactions.builder import UNITS_MAX, simulated, unsigned_text
+from countermand.services.transactions.builder import simulated, units_to_offer, unsigned_text
 from countermand.services.transactions.chain_errors import asks_the_chain
+from countermand.solana.clockwork import SLOT_MS
 from countermand.solana.error_sentences import describe
-from countermand.solana.port import Blockhash, Chain, Simulation
+from countermand.solana.port import UNITS_MAX, Blockhash, Chain, Simulation
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message, compile_v0
 from countermand.solana.programs.swap import AUTHORITY, PROGRAM
 from countermand.values.identity import Address
 from countermand.values.quantities import BaseUnits
 from countermand.values.transactions import SwapRefused
 
-_FRESH_MS: Final = 400
 _MICRO: Final = 1_000_000
 
 
@@ -72,7 +72,7 @@ class SwapService:
             most = UNITS_MAX + 1  # It counts as the most. No user is given this one, so it has not landed.
             _, simulation = await simulated(self._chain, self._blockhashes, lambda each: composed(most, str(each)))
             slot = self._newest_slot()
-        recent = await self._blockhashes.get(_FRESH_MS)
+        recent = await self._blockhashes.get(SLOT_MS)
         message, units = self._unlike_others(recent.blockhash, composed, _units_of(simulation))
         budget = _budget(units, how)
         return BuiltSwap(
@@ -113,7 +113,7 @@ def _units_of(simulation: Simulation | None) -> int:
     """As many as there can be, where it is not known how many it takes."""
     if simulation is None or simulation.error is not None:
         return UNITS_MAX
-    return min(simulation.units_consumed * 11 // 10, UNITS_MAX)
+    return units_to_offer(simulation.units_consumed)
 
 
 def _compiled(instructions: Sequence[Instruction], payer: Address, blockhash: Blockhash, legacy: bool) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 import msgspec
 from falcon.asgi import Request, Response
 
-from countermand.inspection.orders import is_address
+from countermand.addresses import is_address
 from countermand.inspection.queries import parameters, shown
 from countermand.sandbox.numbers import number_in
 from countermand.sandbox.reading import Body, SandboxRefused, parsed

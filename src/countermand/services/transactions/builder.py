@@ -8,18 +8,17 @@ from solders.hash import Hash
 
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.chain_errors import asks_the_chain
-from countermand.solana.errors import BLOCKHASH_NOT_FOUND
-from countermand.solana.port import FEE_ADDRESSES_MAX, Blockhash, Chain, ChainRecords, Simulation
+from countermand.solana.clockwork import SLOT_MS
+from countermand.solana.errors import BLOCKHASH_NOT_FOUND, SANITIZE_FAILURE
+from countermand.solana.port import FEE_ADDRESSES_MAX, UNITS_MAX, Blockhash, Chain, ChainRecords, Simulation
 from countermand.solana.programs.compile import Budget, unsigned_transaction
 from countermand.solana.tokens import found_token_address
+from countermand.solana.wire import MalformedTransaction
 from countermand.values.identity import Address
 from countermand.values.structs import Struct
 
 AUTO_PRICE_MAX: Final = 500_000
 """Micro-lamports per compute unit: more is never offered unless it is asked for."""
-UNITS_MAX: Final = 1_400_000
-_SLOT_MS: Final = 400
-"""What a client asks for a slot later is another transaction."""
 UNITS_UNKNOWN: Final = 200_000
 """The limit of a transaction that fails when it is simulated now, such as one whose maker has yet to be funded."""
 _UNITS_OF_AN_ACCOUNT: Final = 25_000
@@ -52,7 +51,11 @@ async def _simulated_once(
 ) -> tuple[BuiltMessage, Simulation]:
     recent = await blockhashes.get()
     message = compose(recent.blockhash)
-    return BuiltMessage(message, recent.last_valid_height), await chain.simulate(unsigned_transaction(message))
+    try:
+        simulation = await chain.simulate(unsigned_transaction(message))
+    except MalformedTransaction:  # Such as one whose payer is a program: nothing can sign for it.
+        simulation = Simulation(SANITIZE_FAILURE, (), 0)
+    return BuiltMessage(message, recent.last_valid_height), simulation
 
 
 class TransactionBuilder:
@@ -82,7 +85,7 @@ class TransactionBuilder:
         """`units` None: what it takes when simulated, a tenth more, and `spare` for what may change before it lands."""
         if units is None:
             units = min(await self._units(compose, price) + spare, UNITS_MAX)
-        recent = await self._blockhashes.get(_SLOT_MS)
+        recent = await self._blockhashes.get(SLOT_MS)  # What a client asks for a slot later is another transaction.
         return BuiltMessage(compose(Budget(units, price), str(recent.blockhash)), recent.last_valid_height)
 
     async def _units(self, compose: Compose, price: int) -> int:
@@ -90,7 +93,12 @@ class TransactionBuilder:
         _, simulation = await simulated(self._chain, self._blockhashes, lambda blockhash: compose(most, str(blockhash)))
         if simulation.error is not None:
             return UNITS_UNKNOWN
-        return min(simulation.units_consumed * 11 // 10, UNITS_MAX)
+        return units_to_offer(simulation.units_consumed)
+
+
+def units_to_offer(used: int) -> int:
+    """A tenth more than a simulation used, at most as many as there can be."""
+    return min(used * 11 // 10, UNITS_MAX)
 
 
 def units_to_make(owner: str, mint: str) -> int:

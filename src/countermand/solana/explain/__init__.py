@@ -11,6 +11,7 @@ from typing import Final
 
 from solders.message import MessageV0
 
+from countermand.solana.durable_nonce import ADVANCE_NONCE
 from countermand.solana.explain.basics import (
     Sentence,
     associated,
@@ -25,13 +26,14 @@ from countermand.solana.explain.names import Names, counted, listed
 from countermand.solana.explain.orders import recurring, trigger
 from countermand.solana.explain.swaps import swaps
 from countermand.solana.explain.tokens import token_program
-from countermand.solana.fees import LAMPORTS_PER_SIGNATURE, cost_of
-from countermand.solana.port import Address
+from countermand.solana.fees import cost_of
+from countermand.solana.port import LAMPORTS_PER_SIGNATURE, Address
 from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.programs.anchor import Unreadable
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
+    LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAMS,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
@@ -41,8 +43,6 @@ from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, WireT
 
 BASE64_CHARS_MAX: Final = 1_644
 """What the largest transaction takes."""
-_LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
-_ADVANCE_NONCE: Final = b"\4\0\0\0"
 
 _PROGRAMS: Final[Mapping[Address, tuple[str, Sentence]]] = MappingProxyType(
     {
@@ -52,7 +52,7 @@ _PROGRAMS: Final[Mapping[Address, tuple[str, Sentence]]] = MappingProxyType(
         ASSOCIATED_TOKEN_PROGRAM: ("Associated token program", associated),
         **dict.fromkeys(MEMO_PROGRAMS, ("Memo program", memo)),
         COMPUTE_BUDGET_PROGRAM: ("Compute budget", compute_budget),
-        _LOOKUP_TABLE_PROGRAM: ("Lookup table program", lookup_table),
+        LOOKUP_TABLE_PROGRAM: ("Lookup table program", lookup_table),
         limit_order.PROGRAM: ("Trigger v1", trigger),
         dca.PROGRAM: ("Recurring v1", recurring),
         swap.PROGRAM: ("Swap v1", swaps),
@@ -103,7 +103,7 @@ def _sentences(wire: WireTransaction) -> Iterator[str]:
 
 def _lifetime(wire: WireTransaction, calls: tuple[Call, ...]) -> str:
     blockhash = wire.message.recent_blockhash
-    if calls and calls[0].begins(SYSTEM_PROGRAM, _ADVANCE_NONCE) and calls[0].accounts:
+    if calls and calls[0].begins(SYSTEM_PROGRAM, ADVANCE_NONCE) and calls[0].accounts:
         return f"the durable nonce {blockhash} of {calls[0].accounts[0]}: it does not expire"
     return f"the blockhash {blockhash}"
 

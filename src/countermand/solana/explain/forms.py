@@ -6,8 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from countermand.solana.durable_nonce import ADVANCE_NONCE
 from countermand.solana.explain.calls import Call
-from countermand.solana.explain.names import TOKEN_PROGRAMS, Names, listed
+from countermand.solana.explain.names import Names, listed
 from countermand.solana.port import Address
 from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.tokens import (
@@ -16,6 +17,7 @@ from countermand.solana.tokens import (
     MEMO_PROGRAMS,
     SOL_MINT,
     SYSTEM_PROGRAM,
+    TOKEN_PROGRAMS,
     associated_token_address,
 )
 
@@ -23,7 +25,6 @@ _TRANSFER, _CLOSE, _TRANSFER_CHECKED, _SYNC_NATIVE, _INITIALIZE_ACCOUNT_3 = 3, 9
 _NO_INSTRUCTION: Final = 254
 """A fill that a sandbox wants to fail on chain carries it."""
 _SYSTEM_TRANSFER: Final = b"\2\0\0\0"
-_ADVANCE_NONCE: Final = b"\4\0\0\0"
 _CREATES_ASSOCIATED: Final = (b"", b"\0", b"\1")
 _CREATE_WITH_SEED: Final = b"\3\0\0\0"
 _ACCOUNTS_MAX: Final = 2
@@ -82,7 +83,7 @@ def _prepares(call: Call) -> bool:
         return accounts[1] == associated_token_address(accounts[0], SOL_MINT)
     if _is_token(call, _CLOSE) and len(accounts) > 2:
         return accounts[1] == accounts[2]
-    return _is_token(call, _SYNC_NATIVE) or call.begins(SYSTEM_PROGRAM, _ADVANCE_NONCE)
+    return _is_token(call, _SYNC_NATIVE) or call.begins(SYSTEM_PROGRAM, ADVANCE_NONCE)
 
 
 class _Moves(Struct, frozen=True):

@@ -14,12 +14,10 @@ from countermand.solana.tokens import (
     KNOWN_DECIMALS,
     KNOWN_SYMBOLS,
     SOL_MINT,
-    TOKEN_2022_PROGRAM,
-    TOKEN_PROGRAM,
+    TOKEN_PROGRAMS,
     associated_token_address,
 )
 
-TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 _SOL_DECIMALS: Final = 9
 _MINT_TO, _SYNC_NATIVE = 7, 17
 _CHECKED: Final[Mapping[int, tuple[int, int, tuple[int, ...]]]] = MappingProxyType(

@@ -12,7 +12,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade import params
 from countermand.solana.facade.dispatch import encode
 from countermand.solana.facade.encode import (
-    TOKEN_PROGRAMS,
+    TOKEN_PROGRAM_NAMES,
     account_json,
     mint_of,
     token_account_of,
@@ -201,7 +201,7 @@ class AccountMethods(MethodGroup):
         if (among.mint is None) == (among.program_id is None):
             raise invalid_params("Invalid params: exactly one of mint and programId is expected")
         if among.program_id is not None:
-            if (program := address(among.program_id)) not in TOKEN_PROGRAMS:
+            if (program := address(among.program_id)) not in TOKEN_PROGRAM_NAMES:
                 raise invalid_params(f"Invalid param: unrecognized Token program id: {shown(program)}")
             return program, None
         assert among.mint is not None

@@ -27,7 +27,7 @@ from countermand.solana.tokens import (
     ui_amount,
 )
 
-TOKEN_PROGRAMS: Final[Mapping[Address, str]] = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
+TOKEN_PROGRAM_NAMES: Final[Mapping[Address, str]] = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
 
 _BASE58_BYTES_MAX: Final = 128
 _compressor: Final = zstandard.ZstdCompressor(level=1)
@@ -90,7 +90,7 @@ def _data(
 
 
 def _parsed(key: Address, info: AccountInfo, units: Mapping[Address, Unit]) -> Json | None:
-    if (program := TOKEN_PROGRAMS.get(info.owner)) is not None:
+    if (program := TOKEN_PROGRAM_NAMES.get(info.owner)) is not None:
         return _parsed_token(info, program, units)
     return parsed_account(key, info)
 
@@ -159,12 +159,12 @@ def _multisig_details(data: bytes) -> Json | None:
 
 def token_account_of(info: AccountInfo) -> TokenAccount | None:
     """The token account that this is, of either token program; None for anything else and for one not initialized."""
-    return read_token_account(info.data) if info.owner in TOKEN_PROGRAMS else None
+    return read_token_account(info.data) if info.owner in TOKEN_PROGRAM_NAMES else None
 
 
 def mint_of(info: AccountInfo) -> Mint | None:
     """The mint that this is, of either token program; None for anything else and for one not initialized."""
-    return read_mint(info.data) if info.owner in TOKEN_PROGRAMS else None
+    return read_mint(info.data) if info.owner in TOKEN_PROGRAM_NAMES else None
 
 
 def mints_among(infos: Iterable[AccountInfo | None]) -> list[Address]:

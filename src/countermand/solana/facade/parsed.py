@@ -10,12 +10,11 @@ from typing import Any, Final
 import base58
 from msgspec import Struct
 
-from countermand.solana.facade.encode import TOKEN_PROGRAMS, token_amount
-from countermand.solana.facade.parsed_accounts import LOOKUP_TABLE_PROGRAM
+from countermand.solana.facade.encode import TOKEN_PROGRAM_NAMES, token_amount
 from countermand.solana.port import Address
 from countermand.solana.programs.anchor import Fields, Unreadable
 from countermand.solana.token_extensions import EXTENSIONS
-from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, MEMO_PROGRAMS, SYSTEM_PROGRAM
+from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS, SYSTEM_PROGRAM
 
 Json = dict[str, Any]
 Accounts = tuple[Address, ...]
@@ -277,6 +276,6 @@ _PARSERS: Final[Mapping[Address, tuple[str, _Parser]]] = {
     SYSTEM_PROGRAM: ("system", _system),
     ASSOCIATED_TOKEN_PROGRAM: ("spl-associated-token-account", _associated_token),
     LOOKUP_TABLE_PROGRAM: ("address-lookup-table", _lookup_table),
-    **dict.fromkeys(TOKEN_PROGRAMS, ("spl-token", _token)),
+    **dict.fromkeys(TOKEN_PROGRAM_NAMES, ("spl-token", _token)),
     **dict.fromkeys(MEMO_PROGRAMS, ("spl-memo", _memo)),
 }

@@ -12,19 +12,16 @@ from typing import Any, Final
 from solders.address_lookup_table_account import AddressLookupTable
 from solders.pubkey import Pubkey
 
+from countermand.solana.durable_nonce import NONCE_ACCOUNT_BYTES, NONCE_INITIALIZED
 from countermand.solana.port import AccountInfo, Address
-from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER
+from countermand.solana.tokens import LOOKUP_TABLE_PROGRAM, SYSTEM_PROGRAM, SYSVAR_OWNER
 
 Json = dict[str, Any]
 Parsed = tuple[str, object]
 """The type, and what is said of it: None where there is nothing to say."""
 
-LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
 UPGRADEABLE_LOADER: Final = "BPFLoaderUpgradeab1e11111111111111111111111"
 STAKE_PROGRAM: Final = "Stake11111111111111111111111111111111111111"
-
-_NONCE_BYTES: Final = 80
-_NONCE_INITIALIZED: Final = b"\x01\0\0\0\x01\0\0\0"
 
 
 def parsed_account(key: Address, info: AccountInfo) -> Json | None:
@@ -45,7 +42,7 @@ def parsed_account(key: Address, info: AccountInfo) -> Json | None:
 
 
 def _nonce(_key: Address, data: bytes) -> Parsed | None:
-    if len(data) != _NONCE_BYTES or data[:8] != _NONCE_INITIALIZED:
+    if len(data) != NONCE_ACCOUNT_BYTES or not data.startswith(NONCE_INITIALIZED):
         return None
     details = {"authority": _text(data[8:40]), "blockhash": _text(data[40:72]), "feeCalculator": _fee(_u64(data, 72))}
     return "initialized", details

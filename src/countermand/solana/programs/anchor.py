@@ -23,6 +23,9 @@ DISCRIMINATOR_BYTES: Final = 8
 EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
 """Before the discriminator of each event."""
 
+_LAMPORTS_PER_BYTE: Final = 6_960
+_ACCOUNT_OVERHEAD_BYTES: Final = 128
+
 FRAMEWORK_ERRORS: Final[Mapping[int, str]] = MappingProxyType(
     {
         100: "InstructionMissing",
@@ -80,6 +83,11 @@ def derived(program: Address, *seeds: bytes) -> tuple[Address, int]:
 @lru_cache(maxsize=65_536)
 def key(address: Address) -> Pubkey:
     return Pubkey.from_string(address)
+
+
+def rent_lamports(data_bytes: int) -> int:
+    """What an account holds to be free of rent."""
+    return (_ACCOUNT_OVERHEAD_BYTES + data_bytes) * _LAMPORTS_PER_BYTE
 
 
 def readonly(account: Address) -> AccountMeta:

@@ -61,7 +61,6 @@ CLOSE_DCA: Final = instruction_discriminator("close_dca")
 DEPOSIT: Final = instruction_discriminator("deposit")
 WITHDRAW: Final = instruction_discriminator("withdraw")
 
-MINIMUM_CYCLE_SECONDS: Final = 30
 _BEFORE_BOUNDS: Final = 4 * 8
 """Bytes of `idx`, `in_amount`, `in_amount_per_cycle` and `cycle_frequency`."""
 FEE_BPS: Final = 10

@@ -19,6 +19,7 @@ from countermand.solana.programs.dca import EVENT_AUTHORITY, FEE_AUTHORITY, FEE_
 from countermand.solana.programs.keepers import keepers_address
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
+    INSTRUCTIONS_SYSVAR,
     SYSTEM_PROGRAM,
     TOKEN_PROGRAM,
     associated_token_address,
@@ -30,7 +31,6 @@ TRANSFER: Final = instruction_discriminator("transfer")
 END_AND_CLOSE: Final = instruction_discriminator("end_and_close")
 
 KEEPERS: Final = keepers_address(PROGRAM)
-INSTRUCTIONS_SYSVAR: Final[Address] = "Sysvar1nstructions1111111111111111111111111"
 
 _BPS_ONE: Final = 10_000
 _PROGRAMS: Final = (SYSTEM_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM)

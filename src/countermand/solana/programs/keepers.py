@@ -10,14 +10,12 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from countermand.solana.port import AccountInfo, Address
-from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, account_discriminator, derived, key
+from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, account_discriminator, derived, key, rent_lamports
 
 KEEPERS_DISCRIMINATOR: Final = account_discriminator("Keepers")
 
 _COUNT: Final = struct.Struct("<Q")
 _HEAD_BYTES: Final = DISCRIMINATOR_BYTES + _COUNT.size
-_LAMPORTS_PER_BYTE: Final = 6_960
-_ACCOUNT_OVERHEAD_BYTES: Final = 128
 
 
 def keepers_address(program: Address) -> Address:
@@ -43,5 +41,5 @@ def read_keepers(data: bytes) -> tuple[Address, ...] | None:
 def keepers_accounts(programs: Sequence[Address], keepers: Sequence[Address]) -> dict[Address, AccountInfo]:
     """The lists of these programs, for a genesis: later nothing can write them."""
     data = keepers_bytes(keepers)
-    rent = (_ACCOUNT_OVERHEAD_BYTES + len(data)) * _LAMPORTS_PER_BYTE
-    return {keepers_address(each): AccountInfo(rent, each, data, executable=False) for each in programs}
+    lamports = rent_lamports(len(data))
+    return {keepers_address(each): AccountInfo(lamports, each, data, executable=False) for each in programs}

@@ -12,6 +12,7 @@ from msgspec import Struct
 from solders.instruction import AccountMeta, Instruction
 
 from countermand.solana.port import Address
+from countermand.solana.programs import swap
 from countermand.solana.programs.anchor import (
     instruction_discriminator,
     key,
@@ -32,6 +33,7 @@ from countermand.solana.programs.limit_order import (
 )
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
+    INSTRUCTIONS_SYSVAR,
     SOL_MINT,
     SYSTEM_PROGRAM,
     associated_token_address,
@@ -43,8 +45,6 @@ FLASH_FILL_ORDER: Final = instruction_discriminator("flash_fill_order")
 CANCEL_DUST_ORDER: Final = instruction_discriminator("cancel_dust_order")
 
 KEEPERS: Final = keepers_address(PROGRAM)
-AGGREGATOR: Final[Address] = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
-INSTRUCTIONS_SYSVAR: Final[Address] = "Sysvar1nstructions1111111111111111111111111"
 
 _BPS_ONE: Final = 10_000
 
@@ -111,7 +111,7 @@ def fill_order(of: Taking, making: int, given: int | None = None) -> Instruction
         readonly(order.input_program),
         readonly(order.output_mint),
         readonly(order.output_program),
-        readonly(AGGREGATOR),
+        readonly(swap.PROGRAM),
         readonly(SYSTEM_PROGRAM),
         readonly(EVENT_AUTHORITY),
         readonly(PROGRAM),

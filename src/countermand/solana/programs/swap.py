@@ -20,6 +20,7 @@ from countermand.solana.programs.anchor import (
     instruction_discriminator,
     key,
     readonly,
+    rent_lamports,
     signer,
     u16,
     u64,
@@ -46,9 +47,7 @@ _ROUTE: Final = struct.pack("<BIBBBB", AUTHORITY_ID, 1, _TOKEN_SWAP, 100, 0, 1)
 """One step, all of it, from the first token to the second."""
 _MARKET: Final = struct.Struct("<8s32s16sQHB")
 STABLE_AT: Final = _MARKET.size - 1
-_LAMPORTS_PER_BYTE: Final = 6_960
-_ACCOUNT_OVERHEAD_BYTES: Final = 128
-MARKET_LAMPORTS: Final = (_ACCOUNT_OVERHEAD_BYTES + _MARKET.size) * _LAMPORTS_PER_BYTE
+MARKET_LAMPORTS: Final = rent_lamports(_MARKET.size)
 
 
 class Market(Struct, frozen=True):

@@ -17,7 +17,6 @@ from countermand.orders.book.model.events import (
     OrderEvent,
     StopTriggered,
     Traded,
-    TradeLeg,
 )
 from countermand.orders.book.model.order import BookOrder, OrderStatus
 from countermand.values.instant import Instant
@@ -77,12 +76,6 @@ def evolve(order: BookOrder, event: OrderEvent, at: Instant) -> BookOrder:
     if isinstance(event, Traded) and changes["executed"] == order.origin:
         state = OrderStatus.DONE
     return replace(order, state=state, updated_at=at, **changes)
-
-
-def leg_of(order: BookOrder, trade: Traded) -> TradeLeg:
-    leg = trade.buy if trade.buy.order_id == order.id else trade.sell
-    assert leg.order_id == order.id, f"order {order.id} has no part in trade {trade.trade_id}"
-    return leg
 
 
 def is_resting(order: BookOrder) -> bool:

@@ -1,7 +1,7 @@
 """Resting orders in memory, without a server: what a tick costs, and what an order weighs.
 
 Each measurement runs in a child process, so that one does not weigh upon the next:
-`python -m benchmarks.desks COUNT` prints its findings as JSON.
+`python -m benchmarks.resting COUNT` prints its findings as JSON.
 """
 
 import gc
@@ -42,7 +42,7 @@ _DOLLAR: Final = 10**USD_SCALE
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-class Desk(msgspec.Struct, frozen=True, kw_only=True):
+class Resting(msgspec.Struct, frozen=True, kw_only=True):
     """`crossing_ms` None: too few orders to cross 10⁴."""
 
     orders: int
@@ -52,10 +52,10 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     crossing_ms: float | None
 
 
-def measure(orders: int) -> Desk:
+def measure(orders: int) -> Resting:
     """In a child process."""
-    command = [sys.executable, "-m", "benchmarks.desks", str(orders)]
-    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Desk)
+    command = [sys.executable, "-m", "benchmarks.resting", str(orders)]
+    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Resting)
 
 
 def _stored(count: int) -> Iterator[bytes]:
@@ -127,7 +127,7 @@ def _crossing_ms(writer: TriggerEpoch) -> float:
     return took / 1e6
 
 
-def _measure_here(count: int) -> Desk:
+def _measure_here(count: int) -> Resting:
     state = TriggerState({Mint(SOL.mint): UsdPrice(150 * _DOLLAR)}.get)
     writer = WriterEpoch(0, Epoch(1, 0, b"", _START), state, state)
     gc.disable()  # As a start of the venue does.
@@ -138,7 +138,7 @@ def _measure_here(count: int) -> Desk:
     gc.freeze()
     gc.enable()
     ticks = _ticks_ns(writer)
-    return Desk(
+    return Resting(
         orders=count,
         bytes_an_order=grown / count,
         tick_p50_us=ticks[len(ticks) // 2] / 1e3,
