@@ -2,6 +2,8 @@
 
 import json
 import signal
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 
+from countermand.inspection.stream import READERS_MAX
 from tests.altering import altered, budgeted
 from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.limit_trader import LimitTrader
@@ -144,6 +147,23 @@ def test_a_stream_that_is_not_possible(venue: Venue, query: str, words: str) -> 
     status, error = venue.ask("GET", f"/sandbox/events?{query}").error
     assert status == 400
     assert error.startswith(words)
+
+
+def test_a_reader_that_left_is_none(tmp_path: Path) -> None:
+    """While nothing happens that it would be sent."""
+    with running_venue(tmp_path) as venue, ExitStack() as readers:
+
+        def is_served() -> bool:
+            reader = readers.enter_context(socket.create_connection((venue.host, venue.port), timeout=15))
+            reader.sendall(b"GET /sandbox/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            return reader.recv(65_536).startswith(b"HTTP/1.1 200")
+
+        assert [is_served() for _ in range(READERS_MAX + 1)] == READERS_MAX * [True] + [False]
+        readers.close()
+        ended_by = time.monotonic() + 5
+        while not is_served():
+            assert time.monotonic() < ended_by
+            time.sleep(0.1)
 
 
 def test_an_open_stream_ends_when_the_venue_stops(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import uvloop
 
 from countermand.cli.logs import configure_logs
-from countermand.gateway.asgi import Event, Receive, Scope, Send
+from countermand.gateway.asgi import Event, Receive, Scope, Send, leaving_of
 from countermand.gateway.http_gateway import HttpGateway
 from countermand.gateway.server import Addresses, serve, stop_on_signals
 from countermand.gateway.traffic import ConnectionLimits
@@ -48,6 +48,16 @@ class Trivial:
                 for part in (b"one ", b"two ", b"three"):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
+                return
+            case "/endless":  # Until its reader leaves.
+                self.holding += 1
+                gone = leaving_of(scope)
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+                while (await receive())["type"] != "http.disconnect":
+                    assert not gone.is_set()
+                assert gone.is_set()
+                self.holding -= 1
                 return
             case "/garbage":  # How much was left to the collector, which rests from here on.
                 gc.disable()

@@ -416,6 +416,39 @@ def test_a_stream_is_chunked_for_http_1_1_and_ends_with_the_connection_for_http_
     assert older.endswith(b"\r\n\r\none two three")
 
 
+def holds(child: Child, count: int) -> bool:
+    """Within 5 s: so many streams are open."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        if child.get("/")["holding"] == count:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_stream_that_is_silent_ends_when_its_reader_leaves() -> None:
+    with a_child() as child:
+        readers = [child.connect() for _ in range(3)]
+        for reader, version in zip(readers, (b"1.1", b"1.1", b"1.0"), strict=True):
+            reader.sendall(b"GET /endless HTTP/%b\r\nHost: 127.0.0.1\r\n\r\n" % version)
+        for reader in readers[1:]:
+            assert b"begun" in reader.recv(65_536)
+        assert holds(child, 3)
+        for reader in readers:
+            reader.close()
+        assert holds(child, 0)
+
+
+def test_a_stream_goes_on_for_a_reader_that_only_sends_no_more() -> None:
+    """`printf … | nc` does so. It is sent comments, since one that has left looks the same."""
+    with a_child() as child, child.connect() as reader:
+        reader.sendall(GET % b"/endless")
+        assert reader.recv(65_536).endswith(b"5\r\nbegun\r\n")
+        reader.shutdown(socket.SHUT_WR)
+        assert [reader.recv(65_536) for _ in range(2)] == 2 * [b"3\r\n:\n\n\r\n"]
+        assert holds(child, 1)
+
+
 # WebSockets
 
 

@@ -15,7 +15,9 @@ async def test_a_silent_stream_is_heard(monkeypatch: pytest.MonkeyPatch, rings: 
     for name, seconds in {"_SILENCE_S": 0.05, "_LOOK_S": 0.01, "_BREATH_S": 0.001}.items():
         monkeypatch.setattr(stream, name, seconds)
     bell = Bell()
-    told = EventStream({}, {"quiet": Feed(lambda: list, rings=rings)}, bell).open(Asked(include=("quiet",)))
+    told = EventStream({}, {"quiet": Feed(lambda: list, rings=rings)}, bell).open(
+        Asked(include=("quiet",)), asyncio.Event()
+    )
 
     async def ring() -> None:
         while others:

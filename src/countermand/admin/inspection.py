@@ -12,7 +12,7 @@ from countermand.admin.authenticator import AdminAuthenticator
 from countermand.admin.envelope import RESPONDER, decline_any_query, declining, error
 from countermand.answering import Answer, Declined, encode
 from countermand.api_keys import Scope
-from countermand.gateway.asgi import ONLY_HEAD
+from countermand.gateway.asgi import ONLY_HEAD, leaving_of
 from countermand.inspection import price_history, stream
 from countermand.inspection.books import books_of
 from countermand.inspection.orders import PARAMETERS, OrderInspector, asked
@@ -133,7 +133,7 @@ class InspectionResource:
             given = parameters(req.query_string, stream.PARAMETERS)
             wanted = events.asked(given, req.get_header("last-event-id"))
             if not req.scope.get("state", {}).get(ONLY_HEAD):
-                resp.sse = self._while_admitted(req, events.open(wanted))
+                resp.sse = self._while_admitted(req, events.open(wanted, leaving_of(req.scope)))
         resp.content_type = "text/event-stream"
         return Answer(b"")
 

@@ -1,5 +1,6 @@
 """The shapes of ASGI, and the answers that the gateway gives by itself."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,15 @@ ONLY_HEAD = "only_head"
 
 SECOND_PORT = "second_port"
 """In a scope's `state`: it came in by the port after ours."""
+
+GONE = "gone"
+"""In a scope's `state`, of a stream: an event, set once its peer has left."""
+
+
+def leaving_of(scope: Scope) -> asyncio.Event:
+    """Set once the peer has left, to whom from now on a stream is told."""
+    gone: asyncio.Event = scope.setdefault("state", {}).setdefault(GONE, asyncio.Event())
+    return gone
 
 
 class AsgiAnswer(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from countermand.gateway import telemetry
-from countermand.gateway.asgi import AsgiAnswer
+from countermand.gateway.asgi import GONE, AsgiAnswer
 from countermand.gateway.shapes import shaped
 from countermand.gateway.traffic import HEAD_BYTES_MAX, HEADERS_MAX, PIECE_BYTES, Traffic
 from countermand.gateway.websocket import SocketConnection
@@ -89,9 +89,17 @@ class HttpConnection(HttpToolsProtocol):
         """The peer sends no more. What it asked for is answered; a request that is cut short never will be."""
         if (due := self._exchange) is not None and not due.response_complete and not due.more_body:
             due.keep_alive = False
+            if due.is_stream:
+                self._sound()
+                self.loop.call_later(_SOUNDED_AGAIN_S, self._sound)
             return True  # type: ignore[return-value]  # uvicorn's hint forgets that this keeps the connection open.
         self.loop.call_later(self._traffic.limits.linger_seconds, self._leave_lingering)
         return None
+
+    def _sound(self) -> None:
+        """A peer that only sends no more reads a comment; one that has left refuses it, which the next one finds."""
+        if (due := self._exchange) is not None and due.is_stream and not self.transport.is_closing():
+            due.tell_nothing()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -337,6 +345,8 @@ class HttpConnection(HttpToolsProtocol):
         self._lets_go()
 
 
+_SOUNDED_AGAIN_S: Final = 0.5
+_COMMENT: Final = b":\n\n"
 _CODED: Final = b"transfer-encoding"
 _MALFORMED: Final = "This is not HTTP/1.1: the request line, a header or the length of the body is malformed"
 _NO_CODING: Final = "A body is sent as it is, or chunked: no other transfer coding is understood"
@@ -353,6 +363,14 @@ class HttpExchange(RequestResponseCycle):
         """The rest of the body cannot be read: its bytes are no chunks."""
         self._malformed, self.keep_alive = True, False
         self.message_event.set()
+
+    @property
+    def is_stream(self) -> bool:
+        """It has begun, and goes on until its peer leaves."""
+        return self.response_started and not self.response_complete and GONE in self.scope["state"]
+
+    def tell_nothing(self) -> None:
+        self.wire.write(b"%x\r\n%b\r\n" % (len(_COMMENT), _COMMENT) if self.chunked_encoding else _COMMENT)
 
     @property
     def wire(self) -> "_Wire":
@@ -372,6 +390,8 @@ class HttpExchange(RequestResponseCycle):
 
     async def receive(self) -> ASGIReceiveEvent:
         event = await super().receive()
+        if self.disconnected and (gone := self.scope["state"].get(GONE)) is not None:
+            gone.set()
         if self._malformed:
             return cast(ASGIReceiveEvent, {"type": "http.disconnect", "malformed": True})
         return event

@@ -31,7 +31,7 @@ _RECENT: Final = 500
 _BREATH_S: Final = 0.05
 """Between two looks: what happens meanwhile is sent together."""
 _SILENCE_S: Final = 10.0
-"""After so long, a comment is sent: else it would not be seen that the reader has left, and a proxy would hang up."""
+"""After so long, a comment is sent: else it may not be seen that the reader has left, and a proxy would hang up."""
 _ANEW_S: Final = 10.0
 """So long the shards may take to begin anew, one after the other."""
 _LOOK_S: Final = 0.5
@@ -78,6 +78,7 @@ class Asked(msgspec.Struct):
 
 class _Reader(msgspec.Struct):
     positions: dict[int, Position]
+    gone: asyncio.Event
     news: Sequence[News] = ()
     told: bytearray = msgspec.field(default_factory=bytearray)
     left: int | None = None
@@ -128,9 +129,9 @@ class EventStream:
         """Ends all streams: the server stops."""
         self._closing.set()
 
-    def open(self, wanted: Asked) -> AsyncGenerator[SSEvent | None, None]:
-        """Raises `QueryRefused` and `TooManyReaders`."""
-        reader = _Reader(self._positions(wanted.since), left=wanted.limit)
+    def open(self, wanted: Asked, gone: asyncio.Event) -> AsyncGenerator[SSEvent | None, None]:
+        """`gone`: the reader has left. Raises `QueryRefused` and `TooManyReaders`."""
+        reader = _Reader(self._positions(wanted.since), gone, left=wanted.limit)
         if self._readers >= READERS_MAX:
             raise TooManyReaders(f"{READERS_MAX} readers are connected already")
         feeds = [feed for name, feed in self._feeds.items() if name in wanted.include]
@@ -159,7 +160,7 @@ class EventStream:
         silent_from = now()
         try:
             reader.greet()
-            while not self._closing.is_set() and reader.left != 0:
+            while not (self._closing.is_set() or reader.gone.is_set()) and reader.left != 0:
                 more = orders and await self._tell_orders(reader)
                 for news in reader.news:
                     for kind, data in news():
@@ -211,7 +212,7 @@ class EventStream:
 
     async def _news(self, reader: _Reader, patience_s: float) -> None:
         """Waits until something happens, which may be none of the reader's, and no longer than so long."""
-        waits: list[Awaitable[object]] = [self._bell.rings(), self._closing.wait()]
+        waits: list[Awaitable[object]] = [self._bell.rings(), self._closing.wait(), reader.gone.wait()]
         waits += [log.changed(reader.positions[shard]) for shard, log in self._logs.items()]
         tasks = [asyncio.ensure_future(each) for each in waits]
         try:

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 from falcon.asgi import Request, Response
 
-from countermand.gateway.asgi import ONLY_HEAD
+from countermand.gateway.asgi import ONLY_HEAD, leaving_of
 from countermand.inspection import stream
 from countermand.inspection.books import books_of
 from countermand.inspection.queries import limit_in, parameters, shown
@@ -67,7 +67,7 @@ class WatchingResource(Endpoints):
         if req.scope.get("state", {}).get(ONLY_HEAD):
             resp.content_type = "text/event-stream"
         else:
-            resp.sse = self._events.open(wanted)
+            resp.sse = self._events.open(wanted, leaving_of(req.scope))
 
     async def on_get_books(self, req: Request, resp: Response) -> None:
         await nothing(req)
