@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from countermand.client.conformance import APIS, compare
+from countermand.client.conformance import APIS, Compared, compare
+from countermand.client.errors import Unavailable
 from countermand.client.runners import server_address
 from countermand.settings import ENV_PREFIX, StartRefused
 
@@ -37,15 +38,22 @@ def conformance(
     except ValueError as problem:
         raise StartRefused(f"--base-url: {problem}") from None
     asked, differing = [], 0
-    for compared in compare(base_url.rstrip("/"), tuple(api) or APIS, api_key):
-        asked.append(compared)
-        differing += bool(compared.differences)
-        if not json:
-            for number, difference in enumerate(compared.differences):
-                head = f"{compared.api:<13} {compared.name:<34}" if number == 0 else " " * 48
-                print(f"{head} {difference}")
+    try:
+        for compared in compare(base_url.rstrip("/"), tuple(api) or APIS, api_key):
+            asked.append(compared)
+            differing += bool(compared.differences)
+            if not json:
+                _print_differences(compared)
+    except Unavailable as away:
+        raise StartRefused(f"--base-url: {base_url} does not answer: {away}") from None
     if json:
         sys.stdout.write(msgspec.json.encode([asdict(each) for each in asked]).decode() + "\n")
     else:
         print(f"{len(asked)} requests, {differing} answered otherwise")
     return DIFFERS if differing else 0
+
+
+def _print_differences(compared: Compared) -> None:
+    for number, difference in enumerate(compared.differences):
+        head = f"{compared.api:<13} {compared.name:<34}" if number == 0 else " " * 48
+        print(f"{head} {difference}")

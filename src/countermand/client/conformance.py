@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 import httpx2
 from solders.keypair import Keypair
 
-from countermand.client.effects import Flow, Wallet
-from countermand.client.errors import ClientError
+from countermand.client.effects import AnswerLost, Flow, NotSent, Wallet
+from countermand.client.errors import ClientError, Unavailable
 from countermand.client.exchange import Answered, exchange, request
 from countermand.client.runners import Sync, server_address
 from countermand.client.session import Policy, Session
@@ -57,17 +57,31 @@ class Compared:
 
 
 def compare(url: str, apis: tuple[str, ...] = APIS, api_key: str | None = None) -> Iterator[Compared]:
-    """Asks one probe after the other. A server that cannot be reached differs in each. Raises `ValueError`: no URL."""
+    """Asks one probe after the other. What is not answered any more differs.
+
+    Raises `ValueError`: no URL, and `Unavailable`: nothing is there.
+    """
     wallet = Wallet.of(Keypair())
     session = Session(wallet, api_key, _POLICY)
     headers = {} if api_key is None else {"x-api-key": api_key}
     with httpx2.Client(base_url=server_address(url), timeout=60) as http:
         runner = Sync(http)
+        runner.run(_reached())
         if "trigger-v2" in apis:
             yield _signed_in(runner, session)
         for probe in probes(wallet.address):
             if probe.api in apis:
                 yield _compared(runner, session, probe, headers)
+
+
+def _reached() -> Flow[None]:
+    """Whatever it answers at `/`, or does not, it is there."""
+    try:
+        yield request("GET", "/")
+    except NotSent as problem:
+        raise Unavailable(str(problem)) from None
+    except AnswerLost:
+        return
 
 
 def _signed_in(runner: Sync, session: Session) -> Compared:
