@@ -3,14 +3,11 @@
 from typing import Final
 
 from msgspec import Struct
-from solders.message import Message, MessageV0, from_bytes_versioned
+from solders.message import Message, MessageV0
 
-from countermand.solana.facade.errors import invalid_params
-from countermand.solana.facade.params import base64_bytes
-from countermand.solana.port import LAMPORTS_PER_SIGNATURE, PACKET_BYTES_MAX, UNITS_MAX
+from countermand.solana.port import LAMPORTS_PER_SIGNATURE, UNITS_MAX
 from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
 
-_BASE64_CHARACTERS_MAX: Final = 1644
 _MICRO: Final = 1_000_000
 _UNITS_OF_A_PROGRAM: Final = 200_000
 _UNITS_OF_A_BUILTIN: Final = 3_000
@@ -33,25 +30,6 @@ _PRECOMPILES: Final = (
     "Secp256r1SigVerify1111111111111111111111111",
 )
 """Programs that verify signatures themselves; the first byte of their data counts them."""
-
-
-def message_of(text: str) -> Message | MessageV0:
-    if len(text) > _BASE64_CHARACTERS_MAX:
-        raise invalid_params(
-            f"base64 encoded message too large: {len(text)} characters (max: {_BASE64_CHARACTERS_MAX})"
-        )
-    raw = base64_bytes(text)
-    if len(raw) > PACKET_BYTES_MAX:
-        raise invalid_params(f"decoded message too large: {len(raw)} bytes (max: {PACKET_BYTES_MAX} bytes)")
-    try:
-        message = from_bytes_versioned(raw)
-    except ValueError as problem:
-        raise invalid_params(f"failed to deserialize message: {problem}") from None
-    if not isinstance(message, Message | MessageV0):
-        raise invalid_params("failed to deserialize message: only legacy and version 0 messages are supported")
-    if any(instruction.program_id_index >= len(message.account_keys) for instruction in message.instructions):
-        raise invalid_params("invalid message: an instruction names a program beyond its accounts")
-    return message
 
 
 class Cost(Struct, frozen=True, kw_only=True):

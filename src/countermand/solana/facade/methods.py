@@ -16,7 +16,14 @@ from countermand.solana.facade.cluster import ClusterMethods
 from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX
 from countermand.solana.facade.errors import invalid_params, no_faucet, preflight_failure, signature_failure
 from countermand.solana.facade.group import Json, MethodGroup, at
-from countermand.solana.facade.params import AccountEncoding, TransactionEncoding, Unsigned, WireEncoding, address
+from countermand.solana.facade.params import (
+    AccountEncoding,
+    TransactionEncoding,
+    Unsigned,
+    WireEncoding,
+    address,
+    message_of,
+)
 from countermand.solana.facade.transactions import (
     inner_instructions_json,
     loaded_addresses_json,
@@ -26,7 +33,7 @@ from countermand.solana.facade.transactions import (
     transaction_json,
     wire_transaction,
 )
-from countermand.solana.fees import fee_of, message_of
+from countermand.solana.fees import fee_of
 from countermand.solana.ledger import DetailedSimulation, TokenBalance
 from countermand.solana.port import FEE_ADDRESSES_MAX, Address, JsonError
 from countermand.solana.wire import WireTransaction

@@ -13,14 +13,18 @@ from typing import Annotated, Any, Final, get_type_hints
 
 import base58
 import msgspec
+from solders.message import Message, MessageV0, from_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
 from countermand.json_flaws import flaw_of
 from countermand.solana.facade.errors import invalid_params, shown
-from countermand.solana.port import Address, Signature
+from countermand.solana.port import PACKET_BYTES_MAX, Address, Signature
 
 U64_MAX: Final = 2**64 - 1
+
+_BASE64_CHARACTERS_MAX: Final = 1644
+"""Of a transaction as large as a packet."""
 
 Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A whole number from 0. (Slots, sizes and lamports beyond 2⁶³ do not occur.)"""
@@ -249,6 +253,25 @@ class Parameter(msgspec.Struct, frozen=True):
     name: str
     type: Any
     required: bool
+
+
+def message_of(text: str) -> Message | MessageV0:
+    if len(text) > _BASE64_CHARACTERS_MAX:
+        raise invalid_params(
+            f"base64 encoded message too large: {len(text)} characters (max: {_BASE64_CHARACTERS_MAX})"
+        )
+    raw = base64_bytes(text)
+    if len(raw) > PACKET_BYTES_MAX:
+        raise invalid_params(f"decoded message too large: {len(raw)} bytes (max: {PACKET_BYTES_MAX} bytes)")
+    try:
+        message = from_bytes_versioned(raw)
+    except ValueError as problem:
+        raise invalid_params(f"failed to deserialize message: {problem}") from None
+    if not isinstance(message, Message | MessageV0):
+        raise invalid_params("failed to deserialize message: only legacy and version 0 messages are supported")
+    if any(instruction.program_id_index >= len(message.account_keys) for instruction in message.instructions):
+        raise invalid_params("invalid message: an instruction names a program beyond its accounts")
+    return message
 
 
 def parameters_of(method: Callable[..., Any]) -> tuple[Parameter, ...]:
