@@ -10,10 +10,11 @@ import pytest
 
 from countermand.answering import encode
 from countermand.dialects.trigger_v2.dca_refusals import DEPOSIT, WORDS, refused
-from countermand.dialects.trigger_v2.dca_translate import from_view, instant_of, into_request, iso
+from countermand.dialects.trigger_v2.dca_translate import from_view, instant_of, into_request
 from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest
 from countermand.dialects.trigger_v2.openapi import openapi
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaState
+from countermand.iso_time import iso
 from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progress, State, Terms
 from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.orders.dca.records import HistoryEntry

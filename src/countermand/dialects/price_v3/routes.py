@@ -1,7 +1,6 @@
 """`GET /price/v3`: what each token costs now. Most bots ask it before anything else."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -10,6 +9,7 @@ from falcon.asgi import Request
 from countermand.answering import Answer, encode
 from countermand.dialects.price_v3.wire import PriceAnswer
 from countermand.error_answers import RESPONDER, error
+from countermand.iso_time import iso
 from countermand.values.identity import Mint
 from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 from countermand.values.tokens import Tokens
@@ -48,7 +48,7 @@ class PriceResource(msgspec.Struct, frozen=True):
         if token is None or price is None:
             return None
         return PriceAnswer(
-            created_at=_iso(self.since_ms),
+            created_at=iso(self.since_ms),
             liquidity=self.liquidity_usd,
             usd_price=msgspec.Raw(decimal_text(price.picodollars, USD_SCALE).encode()),
             block_id=self.block_id(),
@@ -65,7 +65,3 @@ def resources(
 ) -> list[tuple[str, object]]:
     """What to mount, by path."""
     return [(PATH, PriceResource(tokens, price_of, block_id, since_ms, liquidity_usd))]
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"

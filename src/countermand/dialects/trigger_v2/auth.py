@@ -13,7 +13,6 @@ import base64
 import hmac
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +26,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import SanitizeError, VersionedTransaction
 
 from countermand.base64_text import bytes_of
+from countermand.iso_time import iso
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
 from countermand.services.token_incarnation import TokenIncarnation
@@ -62,7 +62,7 @@ class Challenge(Struct, frozen=True):
     def text(self, wallet: Wallet) -> str:
         return (
             f"Sign this message to authenticate with Jupiter that you are the owner of {wallet}.\n\n"
-            f"This challenge expires at {_iso(self.expires_ms)} with the nonce of {self.nonce}."
+            f"This challenge expires at {iso(self.expires_ms)} with the nonce of {self.nonce}."
         )
 
 
@@ -276,7 +276,3 @@ class WalletSessions:
             )
         except (jwt.PyJWTError, ValueError, RecursionError):
             return None
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"

@@ -1,7 +1,7 @@
 """Between the wire and recurring orders, in both directions. Pure; what is wrong with a request raises `Declined`."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import UNSET, Raw
@@ -20,6 +20,7 @@ from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY
 from countermand.dialects.trigger_v2.vault_translate import history_query, json_number
 from countermand.dialects.trigger_v2.wire import CraftRequest
+from countermand.iso_time import EPOCH, iso
 from countermand.orders.dca.model.lifecycle import next_fill_at
 from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand
 from countermand.orders.dca.ports import Sort
@@ -37,7 +38,6 @@ JL_MINTS: Final = {
 }
 """The tokens that the original service lends out between rounds, of those that every venue knows. No venue lends."""
 _FRACTION_SCALE: Final = 12
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?P<seconds>:\d{2}(?P<fraction>\.\d{1,9})?)?(?P<zone>Z|[+-]\d{2}:\d{2})", re.ASCII
 )
@@ -197,11 +197,6 @@ def _event(entry: HistoryEntry) -> DcaEvent:
     )
 
 
-def iso(at: Instant) -> str:
-    """UTC, with milliseconds."""
-    return (_EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def instant_of(text: str) -> Instant | None:
     """None: it is no ISO 8601 date and time with its zone."""
     match = _ISO.fullmatch(text)
@@ -214,7 +209,7 @@ def instant_of(text: str) -> Instant | None:
     except ValueError:
         return None
     ms = int(fraction[1:4].ljust(3, "0")) if fraction else 0
-    return Instant((read - _EPOCH) // timedelta(milliseconds=1) + ms)
+    return Instant((read - EPOCH) // timedelta(milliseconds=1) + ms)
 
 
 def _is_given(raw: Raw) -> bool:

@@ -1,0 +1,11 @@
+"""Times as Jupiter's APIs write them: ISO 8601 in UTC, with milliseconds."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(at_ms: int) -> str:
+    """Of milliseconds since the Unix epoch."""
+    return (EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
