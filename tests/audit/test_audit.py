@@ -93,8 +93,8 @@ async def test_damage_is_found(store: PostgresStore, database_url: str, damage: 
 
 def test_each_sentence_is_one_line_however_long_it_is() -> None:
     """A program looks for the lines that begin with a word of ours."""
-    found = Audit(unresolved=["order [1]: " + "it is not known " * 20])
-    found.differs("members", "0x\n[bold]\x1b[31m", "it is long " * 40)
+    found = Audit(unresolved=["order [1]: " + "it is not known, " * 20 + "at all"])
+    found.differs("members", "0x\n[bold]\x1b[31m", "it is long, " * 40 + "indeed")
     page = io.StringIO()
     show(found, Console(file=page, width=40))
     unresolved, differs, last = page.getvalue().splitlines()[-3:]
