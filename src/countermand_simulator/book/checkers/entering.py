@@ -51,7 +51,7 @@ class Entering:
         return front if (front[1] <= limit if self._side == "buy" else front[1] >= limit) else None
 
     def _goes_no_further(self) -> None:
-        self._nobody_dead_trades()
+        self._no_ended_order_trades()
         must(
             self._script.next_kind() != "traded",
             Claim.TRADES_ARE_FAIR,
@@ -91,7 +91,7 @@ class Entering:
         return self._side == "sell" or self._market.cost(price, lots) <= self._floor.holds[self._id]
 
     def _must_end(self, reason: str) -> None:
-        self._nobody_dead_trades()
+        self._no_ended_order_trades()
         event = self._script.take("order_cancelled", Claim.REASON_IS_TRUE)
         told = event["order_id"], event["reason"]
         must(told == (self._id, reason), Claim.REASON_IS_TRUE, f"{told} ended, and not {(self._id, reason)}")
@@ -134,7 +134,7 @@ class Entering:
     # --- a trade
 
     def _must_trade(self, maker_id: int, price: int, lots: int) -> None:
-        self._nobody_dead_trades()
+        self._no_ended_order_trades()
         rests = self._script.next_kind() == "order_rested"
         claim = Claim.BOOK_IS_NOT_CROSSED if rests else Claim.REASON_IS_TRUE
         trade = self._script.see("traded", claim)
@@ -176,7 +176,7 @@ class Entering:
             return rest if lots == left_of(self._order) else 0
         return self._market.cost(self._terms["price"]["ticks"] - price, lots)
 
-    def _nobody_dead_trades(self) -> None:
+    def _no_ended_order_trades(self) -> None:
         if self._script.next_kind() != "traded":
             return
         trade = self._script.see("traded", Claim.TRADES_ARE_FAIR)
