@@ -91,7 +91,7 @@ def failure_of(timeline: Sequence[TimelineEntry]) -> str | None:
 def dca_waits_for(
     order: DcaOrder, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant, lacks: str | None = None
 ) -> str | None:
-    """As of a trigger order."""
+    """None: for nothing. `timeline` and `lacks` as of a trigger order."""
     waiting, progress = dca_waiting.waits_for(order), order.progress
     round_words = f"round {order.round_number} of {order.terms.plan.rounds}"
     if waiting is Waiting.DEPOSIT and lacks is not None:

@@ -141,7 +141,10 @@ class MarketMakers:
     async def _quote(self, maker: MarketMaker) -> None:
         """In the place of its last quotes. What is asked for together is one commit: no read sees a book between."""
         drafts = [draft for terms in quotes(maker) if (draft := await self._draft(maker, terms)) is not None]
-        await asyncio.gather(self._withdraw(maker), *(self._place(draft) for draft in drafts))
+        asked = (self._withdraw(maker), *(self._place(draft) for draft in drafts))
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):  # Else one could go on after a stop.
+            if isinstance(outcome, BaseException):
+                raise outcome
         maker.rounds += 1
 
     async def _trade(self, maker: MarketMaker, side: Side) -> None:
