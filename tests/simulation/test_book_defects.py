@@ -5,7 +5,7 @@ failure; the same seed passes without the defect.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +17,6 @@ import pytest
 from countermand.kernel.ports import Batch, WriterReplaced
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.book.model import decide as rules
-from countermand.orders.book.model import exchange as exchanges
 from countermand.orders.book.model import matching
 from countermand.orders.book.model.book import resting
 from countermand.orders.book.model.commands import CancelBookOrder, CancelByOperator
@@ -168,6 +167,25 @@ def rounded_fee(received: Amount, rate: Any) -> Amount:
 REAL_FEE = fee_of
 
 
+# --- slices
+
+
+class ImpatientShard(CountedShard):
+    """A command comes between two slices of a sweep."""
+
+    async def _in_turn(self, fetched: Callable[[], Awaitable[BookEpoch]]) -> tuple[BookEpoch, Instant]:
+        writer = await fetched()
+        if writer.state.exchange._entering is not None:
+            return writer, self._clock.now()
+        return await super()._in_turn(fetched)
+
+
+def forgets_who_was_on_the_way(exchange: Exchange, *stored: Any) -> None:
+    """After a restart an order that was in the middle of its sweep stays there for ever."""
+    REAL_LOAD(exchange, *stored)
+    exchange._entering = None
+
+
 # --- restarts
 
 
@@ -212,9 +230,11 @@ def _rest_again(exchange: Exchange, place_and_lots: Callable[[BookOrder], tuple[
 REAL_LOAD = Exchange.load
 
 
-def was_triggered_some_time(order: BookOrder) -> bool:
+def opens_it_again(exchange: Exchange, *stored: Any) -> None:
     """Freqtrade 2799: a stop order that rests already is restored as one that is still to be opened."""
-    return order.triggered_at is not None
+    REAL_LOAD(exchange, *stored)
+    rests = [order for order in exchange.orders.values() if is_resting(order)]
+    exchange._triggered += [(order.triggered_at, order.id) for order in rests if order.triggered_at is not None]
 
 
 def does_not_store_cancels(memory: BookState) -> BookRows:
@@ -411,8 +431,18 @@ DEFECTS = {
     ),
     "an order is restored twice": Defect(
         Claim.REPLAY_EQUALS_MEMORY,
-        patched=patched((exchanges, "_waits_to_be_opened", was_triggered_some_time)),
+        patched=patched((Exchange, "load", opens_it_again)),
         says="are triggered",
+        first=1_042,
+    ),
+    "a command comes between two slices": Defect(
+        Claim.ENTERS_UNDISTURBED, BookProcessParts(shard=ImpatientShard), first=1_030
+    ),
+    "a sweep is forgotten at a restart": Defect(
+        Claim.REPLAY_EQUALS_MEMORY,
+        patched=patched((Exchange, "load", forgets_who_was_on_the_way)),
+        says="on its way through the book",
+        first=1_042,
     ),
     "a cancel is lost at a restart": Defect(
         Claim.REPLAY_EQUALS_ROWS, patched=patched((BookState, "take_rows", does_not_store_cancels))
@@ -442,7 +472,7 @@ DEFECTS = {
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(shard=HastyShard)),
     "a read before the commit": Defect(Claim.READS_ARE_CURRENT, BookProcessParts(shard=HastyReads)),
     "a replaced writer shows what it remembers": Defect(
-        Claim.READS_ARE_CURRENT, BookProcessParts(shard=NostalgicReads), first=1_023
+        Claim.READS_ARE_CURRENT, BookProcessParts(shard=NostalgicReads), first=1_027
     ),
     "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(store=Unfenced), first=1_019),
     "a nonce makes two orders": Defect(

@@ -152,8 +152,10 @@ class HastyReads(TriggerService):
 
 
 class HastyEvents(CountedShard):
-    def _turn(self, writer: TriggerEpoch, command: Command) -> tuple[OrderEvent, ...] | Refused:
-        decided = super()._turn(writer, command)
+    def _turn(
+        self, writer: TriggerEpoch, command: Command, now: Instant | None = None
+    ) -> tuple[OrderEvent, ...] | Refused:
+        decided = super()._turn(writer, command, now)
         news = [row for row in writer._pending.events if row.seq > self.events._committed]
         self.events.on_committed(writer._seq, news)
         return decided

@@ -30,9 +30,10 @@ from countermand.values.refusal import CommandRefused
 
 _TICK_MS: Final = 100
 _PATIENCE_S: Final = 3
-COMMANDS_PER_SLICE: Final = 64
-UNWRITTEN_MAX: Final = 64
-"""So many events may wait for a commit before what concerns many orders waits for it."""
+PER_SLICE: Final = 64
+"""So many commands or events are one slice of what time demands, and so many events may wait for a commit before what
+concerns many orders waits for it.
+"""
 
 
 class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
@@ -51,6 +52,7 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         self._failure: BaseException | None = None
         self._broken_by_time = False
         self._running_due = asyncio.Lock()
+        self.per_slice = PER_SLICE
         self._between: tuple[Callable[[], Awaitable[None]], asyncio.Future[None]] | None = None
 
     # --- what a family adds
@@ -85,33 +87,29 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
                 await self._let_others_run(writer)
 
     def _turn(
-        self, writer: WriterEpoch[State, Command, Event, Refusal, Rows], command: Command
+        self,
+        writer: WriterEpoch[State, Command, Event, Refusal, Rows],
+        command: Command,
+        now: Instant | None = None,
     ) -> tuple[Event, ...] | Refusal:
         """One turn, after what time demands before it."""
         try:
-            return writer.turn(command, self._clock.now())
+            return writer.turn(command, self._clock.now() if now is None else now)
         except BaseException as bug:
             writer.abort(bug)  # A turn that ended half way leaves the state in doubt.
-            raise
-
-    def _run_due_before(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows], command: Command) -> None:
-        try:
-            writer.run_due_before(command, self._clock.now())
-        except BaseException as bug:
-            writer.abort(bug)
             raise
 
     def _run_due(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows], until: Instant) -> bool:
         """A slice of what time demands. False: there may be more."""
         try:
-            return writer.run_due(until, COMMANDS_PER_SLICE)
+            return writer.run_due(until, self.per_slice)
         except BaseException as bug:
             writer.abort(bug)
             raise
 
     async def _let_others_run(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
         """Between two slices of what concerns many orders. Also the commit must not grow without a bound."""
-        if writer.unwritten() >= UNWRITTEN_MAX:
+        if writer.unwritten() >= self.per_slice:
             await writer.committed()
         else:
             writer.wanted.set()

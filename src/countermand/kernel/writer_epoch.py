@@ -110,28 +110,37 @@ class WriterEpoch(Generic[State, Command, Event, Refusal, Rows]):
 
         Its instant is the clock's, never before the last one.
         """
-        self.run_due_before(command, clock)
+        self._run_due_before(command, clock)
         at = max(self.last_at, clock)
         decided = self._decide(command, at)
         if decided and not isinstance(decided, CommandRefused):
-            self.run_due_before(command, at)
+            self._run_due_before(command, at)
         return decided
 
-    def run_due_before(self, command: Command, clock: Instant) -> None:
+    def _run_due_before(self, command: Command, clock: Instant) -> None:
         at = max(self.last_at, clock)
         while (due := self._rules.due_before(command, at)) is not None:
             self._decide(due[1], max(self.last_at, due[0]))
 
+    def is_due(self, clock: Instant) -> bool:
+        """Time demands something."""
+        return self._rules.command_due(max(self.last_at, clock)) is not None
+
     def run_due(self, clock: Instant, most: int) -> bool:
-        """Runs at most so many commands of what time demands. False: there may be more."""
+        """Runs at most so many commands of what time demands, and until they made so many events. False: there may
+        be more.
+        """
         at = max(self.last_at, clock)
         if not self._rules.begin_due(at, most):
             return False
+        full = self.unwritten() + most
         for _ in range(most):
             due = self._rules.command_due(at)
             if due is None:
                 return True
             self._decide(due[1], max(self.last_at, due[0]))
+            if self.unwritten() >= full:
+                return False
         return False
 
     def _decide(self, command: Command, at: Instant) -> tuple[Event, ...] | Refusal:

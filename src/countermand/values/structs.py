@@ -9,7 +9,7 @@ garbage, and none has the 16 bytes with which it would. A struct that changes sa
 
 from typing import TYPE_CHECKING
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 from msgspec.structs import force_setattr
 
 if TYPE_CHECKING:
@@ -25,4 +25,4 @@ else:
         """The base of values."""
 
 
-__all__ = ["Struct", "field", "force_setattr", "replace"]
+__all__ = ["UNSET", "Struct", "UnsetType", "field", "force_setattr", "replace"]

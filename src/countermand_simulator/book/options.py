@@ -29,8 +29,13 @@ class Options:
     """How far from the middle limits are, in ticks."""
     ended_kept: int
     drafts_kept: int
+    makers_per_turn: int
+    per_slice: int
+    """So many events, and what is due goes on in a slice of its own."""
     wild: float
     """A price is far away."""
+    greedy: float
+    """An order takes all that the other side has near the middle."""
     flawed: float
     guessed: float
     """A cancel names an order that may come to be just now."""
@@ -58,6 +63,7 @@ def drawn(random: Random) -> Options:
         ended_kept=random.choice((0, 0, 1, 5, 10_000)),
         drafts_kept=random.choice((0, 2, 10_000)),
         wild=rarely(0.2),
+        greedy=rarely(0.2),
         flawed=rarely(0.1),
         guessed=rarely(0.4),
         foreign=rarely(0.1),
@@ -66,6 +72,8 @@ def drawn(random: Random) -> Options:
         match_fails=rarely(0.5),
         pause_ms=random.choice((5, 20, 100, 300)),
         operator_pause_ms=random.choice((200, 1_000)),
+        makers_per_turn=random.choice((1, 1, 2, 32)),
+        per_slice=random.choice((1, 1, 4, 64)),
     )
 
 

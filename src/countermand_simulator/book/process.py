@@ -16,6 +16,7 @@ from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookEpoch, BookShard
 from countermand.orders.book.state import BookState
 from countermand.orders.shards import BOOK_SHARD
+from countermand.values.instant import Instant
 from countermand_simulator.book.options import Options
 from countermand_simulator.simulated_process import ProcessObserver, SimulatedProcess
 
@@ -36,9 +37,9 @@ class CountedShard(BookShard):
     stepped: Callable[[str], None]
     looked: Callable[[BookState, bool], None]
 
-    def _turn(self, writer: BookEpoch, command: Command) -> Decision | BookRefused:
+    def _turn(self, writer: BookEpoch, command: Command, now: Instant | None = None) -> Decision | BookRefused:
         self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
-        return super()._turn(writer, command)
+        return super()._turn(writer, command, now)
 
     async def draft(self, *args: Any) -> Draft:
         self.stepped("draft")
@@ -90,8 +91,9 @@ class BookProcess(SimulatedProcess):
         super().__init__(name, world)
         self.faults = MatchesFail()
         self.store = parts.store(world.store_for(self))
-        self.shard = parts.shard(BOOK_SHARD, self.store, clock, markets, self.faults)
+        self.shard = parts.shard(BOOK_SHARD, self.store, clock, markets, self.faults, options.makers_per_turn)
         self.shard.ended_kept, self.shard.drafts_kept = options.ended_kept, options.drafts_kept
+        self.shard.per_slice = options.per_slice
         self.shard.stepped = lambda what: world.stepped(self.name, what)
         self.shard.looked = lambda memory, loaded: world.looked(self, memory, loaded=loaded)
         self.venue = parts.venue(self.shard, self.store, Ids(seed))

@@ -86,7 +86,10 @@ class ExchangeSeen:
         return list(self.exchange.markets[MarketSymbol(market)].stops.crossed(WORST_TO_SELL, WORST_TO_BUY))
 
     def triggered(self) -> Sequence[int]:
-        return [order_id for order_id in self.live() if self.exchange.is_triggered(OrderId(order_id))]
+        return self.exchange.triggered()
+
+    def entering(self) -> int | None:
+        return next((order_id for order_id in self.live() if self.exchange.is_entering(OrderId(order_id))), None)
 
     def balances(self) -> Mapping[tuple[str, str], tuple[int, int]]:
         return {

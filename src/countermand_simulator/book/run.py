@@ -108,7 +108,8 @@ async def _heal(world: World, traders: Sequence[Trader]) -> None:
         world.found(Violation(Claim.EVERYTHING_ENDS, f"some traders were not done after {CONVERGES_S} s"))
     if world.violation is None:
         world.judged(world.checkers.at_rest)
-        world.judged(decides_again, world.database.shard(BOOK_SHARD).journal.values(), world.options.markets)
+        journal, options = world.database.shard(BOOK_SHARD).journal.values(), world.options
+        world.judged(decides_again, journal, options.markets, options.makers_per_turn)
     starting.cancel()
 
 

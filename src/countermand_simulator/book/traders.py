@@ -149,6 +149,8 @@ class Trader:
             price = None
         stop = Ticks(max(1, MID + random.randint(-options.spread, options.spread))) if kind is Kind.STOP_LIMIT else None
         lots = random.randint(market.volume_min.lots, random.choice((LOTS_MAX // 4, LOTS_MAX)))
+        if self._strikes(options.greedy):
+            lots, price = LOTS_MAX, Ticks(MID + 19 if side is BUY else MID - 19)
         terms = BookTerms(self.account, market.symbol, side, kind, Lots(lots), price, stop)
         return self._flawed(terms) if self._strikes(options.flawed) else terms
 

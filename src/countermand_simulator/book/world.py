@@ -25,7 +25,8 @@ class World(Harness[BookProcess]):
         self.database = MemoryBookDatabase()
         super().__init__(seed, profile, self.database, BOOK_SHARD, Claim.NO_BUG)
         self.options = options
-        self.checkers = Checkers(Rows(self.database), [rules_of(each) for each in options.markets], self.trace.count)
+        rules = [rules_of(each) for each in options.markets]
+        self.checkers = Checkers(Rows(self.database), rules, options.makers_per_turn, self.trace.count)
         self._parts = parts
 
     # --- what is claimed
@@ -35,6 +36,8 @@ class World(Harness[BookProcess]):
 
     def looked(self, process: BookProcess, memory: BookState, *, loaded: bool) -> None:
         """A writer shows its memory, all of which is committed, unless another one has written since."""
+        if loaded and ExchangeSeen(memory.exchange).entering() is not None:
+            self.trace.count("a load finds an order on its way through the book")
         if not self.fence.was_replaced(process):
             self.judged(self.checkers.remembers, ExchangeSeen(memory.exchange), all_of_them=loaded)
 

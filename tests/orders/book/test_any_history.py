@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countermand.orders.book.model.events import Traded
+from countermand.orders.book.model.exchange import MAKERS_PER_TURN
 from countermand.orders.book.model.fast import FastBook
 from countermand.orders.book.model.ledger.amount import Amount
 from countermand.orders.book.model.market import SelfTrade
@@ -56,7 +57,7 @@ def step(random: Random) -> Step:
 @given(random=st.randoms(use_true_random=True))
 @settings(max_examples=10, deadline=None)
 def test_both_books_tell_the_same_sound_history(policy: SelfTrade, random: Random) -> None:
-    fast, naive = (_with_little(policy, book) for book in (FastBook, NaiveBook))
+    fast, naive = (with_little(policy, book) for book in (FastBook, NaiveBook))
     for _ in range(100):
         does = step(random)
         assert does(fast) == does(naive)
@@ -76,9 +77,12 @@ def _can_be_written(venue: Venue) -> None:
         assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one
 
 
-def _with_little(policy: SelfTrade, book: type[FastBook] | type[NaiveBook]) -> Venue:
+def with_little(
+    policy: SelfTrade, book: type[FastBook] | type[NaiveBook] = FastBook, makers_per_turn: int = MAKERS_PER_TURN
+) -> Venue:
     """Everybody has enough for a few orders only, so that money runs out too."""
-    venue = Venue(book, markets=[replace(market, self_trade=policy) for market in MARKETS], rich=False)
+    markets = [replace(market, self_trade=policy) for market in MARKETS]
+    venue = Venue(book, markets=markets, rich=False, makers_per_turn=makers_per_turn)
     for account in (ALICE, BOB, CAROL):
         venue.credits(account, BTC, Amount(150 * UNIT // 10**4))
         venue.credits(account, USDC, Amount(15_000 * UNIT // 10**6))
@@ -102,5 +106,5 @@ def test_the_audit_sees_what_an_order_book_must_not_do() -> None:
 
 
 def test_eth_is_not_given_to_whoever_has_none() -> None:
-    venue = _with_little(SelfTrade.CANCEL_NEWEST, FastBook)
+    venue = with_little(SelfTrade.CANCEL_NEWEST, FastBook)
     assert "Refused" in repr(venue.tries(ALICE, Side.SELL, 1, 100, market=ETHUSDC))

@@ -1,9 +1,6 @@
 """The shard of the order books: what it answers, and when; which orders it evicts, and how it reads them again."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +8,7 @@ import pytest
 
 from countermand.kernel import journal
 from countermand.kernel.clock import ClockSetting, VenueClock
-from countermand.kernel.ports import Batch, CommitUnknown, Unavailable, WriterReplaced
-from countermand.orders.book import journal as book_journal
+from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.markets import MARKETS
@@ -20,11 +16,9 @@ from countermand.orders.book.model.order import BUY, SELL, BookOrder, CancelReas
 from countermand.orders.book.model.quantities import Lots, Ticks
 from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.orders.book.ports import OrdersQuery, Period, TradesQuery
-from countermand.orders.book.rows import BookRows
 from countermand.orders.shards import BOOK_SHARD
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
-from countermand_simulator.book.store import MemoryBookDatabase, MemoryBookStore
 from countermand_simulator.fenced import (
     AFTER_COMMIT,
     AFTER_EPOCH,
@@ -33,66 +27,14 @@ from countermand_simulator.fenced import (
     BEFORE_READ,
     HeldInside,
 )
-from tests.orders.book.house import ALICE, BOB, BTCUSDC, BookHouse, book_house
+from tests.orders.book.house import ALICE, BOB, BTCUSDC, book_house
+from tests.orders.book.place import START, UNKNOWN, CountingStore, Place, opened
 from tests.orders.trigger.stubs import Trouble, quiet, under_virtual_time
 
-UNKNOWN = CommitUnknown("the answer to a commit was lost")
-START = 1_700_000_000_000
 USDC, BTC = Currency("usdc"), Currency("btc")
 UNIT = 10**AMOUNT_SCALE
 MARKET = MARKETS[0]
 STRANGER = Account("0xdead")
-
-
-class CountingStore(MemoryBookStore):
-    """Remembers the batches that it was given."""
-
-    def __init__(self, database: MemoryBookDatabase, trouble: Trouble) -> None:
-        super().__init__(database, trouble)
-        self.batches: list[Batch[BookRows]] = []
-
-    async def commit(self, batch: Batch[Any]) -> None:
-        self.batches.append(batch)
-        await super().commit(batch)
-
-
-@dataclass
-class Place:
-    """A house, and what is around it."""
-
-    house: BookHouse
-    store: CountingStore
-    trouble: Trouble
-
-    def journal(self) -> list[str]:
-        return [row.kind for row in self.store.database.shard(BOOK_SHARD).journal.values()]
-
-    def event_kinds(self) -> list[str]:
-        """The events of the newest entry."""
-        *_, newest = self.store.database.shard(BOOK_SHARD).journal.values()
-        return [book_journal.EVENTS.name_of(event) for event in book_journal.read(newest).events]
-
-    async def bid(self, price: int = 100, lots: int = 5, **more: Any) -> BookOrder:
-        return await self.house.place(ALICE, BUY, price, lots, **more)
-
-    async def ask(self, price: int | None = 100, lots: int = 5, **more: Any) -> BookOrder:
-        return await self.house.place(BOB, SELL, price, lots, **more)
-
-    def freeze(self, at: int) -> None:
-        self.house.clock.setting = ClockSetting(frozen_at=at)
-
-
-@asynccontextmanager
-async def opened(database: MemoryBookDatabase | None = None, *, rich: bool = True) -> AsyncIterator[Place]:
-    loop = asyncio.get_running_loop()
-    trouble = Trouble()
-    store = CountingStore(MemoryBookDatabase() if database is None else database, trouble)
-    clock = VenueClock(ClockSetting(frozen_at=START), wall=lambda: Instant(round(loop.time() * 1000)))
-    async with book_house(store, clock=clock) as house:
-        if rich and database is None:
-            await house.rich(ALICE, BOB)
-        await house.shard.loaded()
-        yield Place(house, store, trouble)
 
 
 # --- nothing leaves before its commit
@@ -522,18 +464,18 @@ async def test_a_match_that_is_to_fail_may_be_one_of_a_stop_order() -> None:
         draft = await it.house.draft(STRANGER, BUY, 110, 1)
 
         class AfterTheFirst:
-            """The second match of this turn fails."""
+            """The first match of the first stop that is triggered fails."""
 
-            asked = 0
+            failures = 1
 
             def failing(self) -> bool:
-                self.asked += 1
-                return self.asked == 2
+                return bool(self.failures and state.exchange.triggered())
 
             def failed(self) -> None:
-                self.asked = -99
+                self.failures -= 1
 
-        it.house.shard._faults = it.house.shard._epoch.state._faults = AfterTheFirst()  # type: ignore[union-attr]
+        state = it.house.shard._epoch.state  # type: ignore[union-attr]
+        it.house.shard._faults = state._faults = AfterTheFirst()
         await it.house.venue.place(draft, b"signed")
         after = [await it.house.order(stop) for stop in stops]
         assert [order.state for order in after] == [OrderStatus.CANCEL, OrderStatus.DONE, OrderStatus.WAIT]

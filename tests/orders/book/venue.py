@@ -11,12 +11,13 @@ from countermand.orders.book.model.commands import (
     CancelBookOrders,
     CancelByOperator,
     Command,
+    ContinueBookOrder,
     Credit,
     PlaceBookOrder,
 )
 from countermand.orders.book.model.decide import Decision, decide
 from countermand.orders.book.model.events import BookOrderCancelled, BookOrderPlaced, Traded
-from countermand.orders.book.model.exchange import Exchange
+from countermand.orders.book.model.exchange import MAKERS_PER_TURN, Exchange
 from countermand.orders.book.model.fast import FastBook
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, FEES, Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Ledger
@@ -71,16 +72,25 @@ class Entry(Struct, frozen=True):
 
 class Venue:
     def __init__(
-        self, new_book: Callable[[], Book] = FastBook, *, markets: Sequence[Market] = MARKETS, rich: bool = True
+        self,
+        new_book: Callable[[], Book] = FastBook,
+        *,
+        markets: Sequence[Market] = MARKETS,
+        rich: bool = True,
+        makers_per_turn: int = MAKERS_PER_TURN,
     ) -> None:
-        self.new_book, self.markets = new_book, markets
-        self.exchange = Exchange(markets, new_book)
+        self.new_book, self.markets, self.makers_per_turn = new_book, markets, makers_per_turn
+        self.exchange = self.new_exchange()
         self.now = START
         self.journal: list[Entry] = []
         self._nonce = 0
+        self._fails: OrderId | None = None
         for account in (ALICE, BOB, CAROL) if rich else ():
             for currency in (BTC, USDC, ETH):
                 self.does(Credit(account, currency, Amount(10**6 * UNIT)))
+
+    def new_exchange(self) -> Exchange:
+        return Exchange(self.markets, self.new_book, self.makers_per_turn)
 
     # --- commands
 
@@ -118,8 +128,10 @@ class Venue:
         stop, market = more.get("stop"), more.get("market", BTCUSDC)
         limit, trigger = None if price is None else Ticks(price), None if stop is None else Ticks(stop)
         terms = BookTerms(account, market, side, kind, Lots(lots), limit, trigger)
-        place = PlaceBookOrder(f"uuid {self._nonce}", Nonce(self._nonce), b"", terms, more.get("match_fails", False))
-        return self.does(place)
+        match_fails = more.get("match_fails", False)
+        enters_now = kind is not Kind.STOP_LIMIT
+        self._fails = OrderId(self.exchange.orders_placed + 1) if match_fails and enters_now else None
+        return self.does(PlaceBookOrder(f"uuid {self._nonce}", Nonce(self._nonce), b"", terms, match_fails))
 
     def buys(self, account: Account, lots: int, price: int | None, kind: Kind = Kind.LIMIT, **more: Any) -> OrderId:
         return self.places(account, BUY, lots, price, kind, **more)
@@ -144,9 +156,16 @@ class Venue:
 
     def _run_due(self) -> None:
         while (due := self.exchange.command_due(self.now)) is not None:
-            decision = self._decide(due[1], self.now)
+            command = due[1]
+            if isinstance(command, ContinueBookOrder):
+                command = replace(command, match_fails=self._is_to_fail(command.order_id))
+            decision = self._decide(command, self.now)
             assert decision, f"{due[1]} was due and did nothing"
             assert not isinstance(decision, BookRefused), f"{due[1]} was due and was refused"
+
+    def _is_to_fail(self, order_id: OrderId) -> bool:
+        """Its first match, which has not come."""
+        return order_id == self._fails and not self.exchange.orders[order_id].trades
 
     def _decide(self, command: Command, at: Instant) -> Decision | BookRefused:
         before = picture(self.exchange)
@@ -188,7 +207,7 @@ class Venue:
 
     def replays(self) -> None:
         """The fold of the journal and the stored rows give the same exchange; deciding again gives the same events."""
-        folded, again = (Exchange(self.markets, self.new_book) for _ in range(2))
+        folded, again = self.new_exchange(), self.new_exchange()
         for entry in self.journal:
             assert decide(again, entry.command, entry.at) == entry.events
             for event in entry.events:
@@ -199,7 +218,7 @@ class Venue:
 
     def reloaded(self) -> Exchange:
         """The exchange as the next start would have it."""
-        exchange = Exchange(self.markets, self.new_book)
+        exchange = self.new_exchange()
         live = [order for order in self.exchange.orders.values() if order.state in LIVE]
         exchange.load(self.exchange.counters(), list(self.exchange.ledger.balances()), reversed(live))
         sound(exchange)

@@ -12,7 +12,7 @@ from countermand.orders.book.model.decide import Decision
 from countermand.orders.book.model.events import Event
 from countermand.values.instant import Instant
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
 
 COMMANDS: Final = Kinds[Command](
@@ -23,6 +23,7 @@ COMMANDS: Final = Kinds[Command](
         "cancel_by_operator": commands.CancelByOperator,
         "expire_order": commands.ExpireBookOrder,
         "open_order": commands.OpenBookOrder,
+        "continue_order": commands.ContinueBookOrder,
         "credit": commands.Credit,
     }
 )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias, TypeVar
 
-from countermand.kernel.ports import Epoch, ShardClock, Unavailable
+from countermand.kernel.ports import Epoch, ShardClock, Unavailable, WriterReplaced
 from countermand.kernel.shard import Shard
 from countermand.kernel.shared_read import SharedRead
 from countermand.kernel.writer_epoch import WriterEpoch
@@ -19,6 +19,7 @@ from countermand.orders.book.model.commands import (
     PlaceBookOrder,
 )
 from countermand.orders.book.model.events import Event
+from countermand.orders.book.model.exchange import MAKERS_PER_TURN
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.lifecycle import LIVE
@@ -44,15 +45,24 @@ BookEpoch: TypeAlias = WriterEpoch[BookState, Command, Event, BookRefused, BookR
 
 class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
     def __init__(
-        self, number: int, store: BookStore, clock: ShardClock, markets: Iterable[Market], faults: MatchFaults
+        self,
+        number: int,
+        store: BookStore,
+        clock: ShardClock,
+        markets: Iterable[Market],
+        faults: MatchFaults,
+        makers_per_turn: int = MAKERS_PER_TURN,
     ) -> None:
         super().__init__(number, store, clock)
+        self.makers_per_turn = makers_per_turn
         self.markets = {market.symbol: market for market in markets}
         self._faults = faults
         self.ended_kept = ENDED_ORDERS_KEPT
         self.drafts_kept = DRAFTS_KEPT
         self._store = store
         self._fetching: dict[_Name, asyncio.Future[None]] = {}
+        self._entering: dict[tuple[Account, Nonce], None] = {}
+        """Orders that are being placed, in more than one turn."""
         self._newest_epoch = SharedRead(lambda: store.epoch(number))
 
     # --- commands
@@ -71,8 +81,14 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
     async def place(self, command: PlaceBookOrder) -> BookOrder | BookRefused:
         """The order as it is now; the same one if it was placed before."""
         account, nonce = command.terms.account, command.nonce
-        writer = await self._with_nonce(account, nonce)
-        decided = self._turn(writer, replace(command, match_fails=self._faults.failing()))
+        writer, now = await self._in_turn(lambda: self._with_nonce(account, nonce))
+        decided = self._turn(writer, replace(command, match_fails=self._faults.failing()), now)
+        if writer.is_due(now):
+            self._entering[account, nonce] = None
+            try:
+                await self._run_all_due(writer)
+            finally:
+                del self._entering[account, nonce]
         order = writer.state.exchange.placed(account, nonce)
         await self._settled(writer, decided)
         if isinstance(decided, BookRefused):
@@ -82,10 +98,9 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
 
     async def cancel(self, command: CancelBookOrder | CancelByOperator) -> BookOrder | BookRefused:
         """The order as it stood before."""
-        writer = await self._with(command.order_id)
-        self._run_due_before(writer, command)
+        writer, now = await self._in_turn(lambda: self._with(command.order_id))
         before = writer.state.exchange.orders.get(command.order_id)
-        decided = self._turn(writer, command)
+        decided = self._turn(writer, command, now)
         await self._settled(writer, decided)
         if isinstance(decided, BookRefused):
             return decided
@@ -94,18 +109,29 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
 
     async def cancel_many(self, command: CancelBookOrders) -> int:
         """How many were cancelled."""
-        writer = await self._ready()
-        decided = self._turn(writer, command)
+        writer, now = await self._in_turn(self._ready)
+        decided = self._turn(writer, command, now)
         await self._settled(writer, decided)
         return 0 if isinstance(decided, BookRefused) else len(decided)
 
     async def credit(self, command: Credit) -> Balance | BookRefused:
         """The balance after it."""
-        writer = await self._ready()
-        decided = self._turn(writer, command)
+        writer, now = await self._in_turn(self._ready)
+        decided = self._turn(writer, command, now)
         balance = writer.state.exchange.ledger.balance(command.account, command.currency)
         await self._settled(writer, decided)
         return decided if isinstance(decided, BookRefused) else balance
+
+    async def _in_turn(self, fetched: Callable[[], Awaitable[BookEpoch]]) -> tuple[BookEpoch, Instant]:
+        """The writer and the instant, once nothing is due before a command at that instant.
+
+        What was triggered, an order on its way through the book, and what is too old go first, slice by slice.
+        """
+        while True:
+            writer, now = await fetched(), self._clock.now()
+            if not writer.is_due(now):
+                return writer, now
+            await self._run_all_due(writer)
 
     # --- reads
 
@@ -148,15 +174,14 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
     # --- the life of a shard
 
     async def _load(self, epoch: Epoch) -> BookEpoch:
-        memory = BookState(self.markets.values(), self._faults)
+        memory = BookState(self.markets.values(), self._faults, self.makers_per_turn)
         stored = await self._store.counters(self.number)
         balances = await self._store.balances(self.number)
         orders = await self._store.live_orders(self.number)
         since = day_began(epoch.last_at)
         seconds = {symbol: await self._store.seconds(symbol, since) for symbol in memory.days}
         if await self._store.epoch(self.number) != epoch.number:
-            # What was read may be partly its work.
-            raise _written_by_another()
+            raise WriterReplaced(f"shard {self.number} was taken since epoch {epoch.number}: another process writes it")
         book_loading.load_days(memory, seconds, epoch.last_at)
         book_loading.load_exchange(self.number, memory, stored, balances, orders, is_new=epoch.seq == epoch.began)
         return WriterEpoch(self.number, epoch, memory, memory)
@@ -208,13 +233,14 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
             fetching.set_result(None)
 
     def _recall(self, memory: BookState, order: BookOrder) -> None:
-        """An order that has not ended is in the memory of the present writer."""
-        if order.state in LIVE:
+        """The present writer has in memory what has not ended, and no other order under the same number."""
+        if order.state in LIVE or order.id in memory.exchange.orders:
             raise _written_by_another()
         memory.recall(order)
 
     def _is_wanted(self, order: BookOrder) -> bool:
-        return order.id in self._fetching or (order.terms.account, order.nonce) in self._fetching
+        name = order.terms.account, order.nonce
+        return order.id in self._fetching or name in self._fetching or name in self._entering
 
 
 def _written_by_another() -> Unavailable:

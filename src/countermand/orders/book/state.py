@@ -12,10 +12,10 @@ from countermand.kernel.ports import EventRecord
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.book import journal as book_journal
 from countermand.orders.book.day import Day
-from countermand.orders.book.model.commands import Command, OpenBookOrder, PlaceBookOrder
+from countermand.orders.book.model.commands import Command, ContinueBookOrder, OpenBookOrder, PlaceBookOrder
 from countermand.orders.book.model.decide import Decision, decide
 from countermand.orders.book.model.events import BookOrderCancelled, Traded
-from countermand.orders.book.model.exchange import Exchange
+from countermand.orders.book.model.exchange import MAKERS_PER_TURN, Exchange
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.lifecycle import LIVE
 from countermand.orders.book.model.market import Market
@@ -70,8 +70,8 @@ class _Pending(Struct):
 class BookState:
     """`kernel.writer_epoch.ShardState`."""
 
-    def __init__(self, markets: Iterable[Market], faults: MatchFaults) -> None:
-        self.exchange = Exchange(markets)
+    def __init__(self, markets: Iterable[Market], faults: MatchFaults, makers_per_turn: int = MAKERS_PER_TURN) -> None:
+        self.exchange = Exchange(markets, makers_per_turn=makers_per_turn)
         self.days = {symbol: Day(symbol) for symbol in self.exchange.markets}
         self._faults = faults
         self.nonces = 0
@@ -83,16 +83,17 @@ class BookState:
 
     # --- deciding
 
-    def due_before(self, command: Command, at: Instant) -> tuple[Instant, Command] | None:  # noqa: ARG002
-        """All that is due: a trade of one order moves what others may do."""
-        return self.command_due(at)
+    def due_before(self, command: Command, at: Instant) -> None:
+        """All that is due comes before any command, since a trade of one order moves what others may do: so it is
+        more than a turn, and the shard sees to it.
+        """
 
     def begin_due(self, at: Instant, most: int) -> bool:  # noqa: ARG002
         return True
 
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         due = self.exchange.command_due(at)
-        if due is not None and isinstance(due[1], OpenBookOrder):
+        if due is not None and isinstance(due[1], OpenBookOrder | ContinueBookOrder):
             return due[0], replace(due[1], match_fails=self._faults.failing())
         return due
 

@@ -70,18 +70,22 @@ class Memory(Protocol):
 
     def triggered(self) -> Sequence[int]: ...
 
+    def entering(self) -> int | None: ...
+
     def balances(self) -> Mapping[tuple[str, str], tuple[int, int]]: ...
 
     def counters(self) -> Json: ...
 
 
 class Checkers:
-    def __init__(self, database: Database, markets: Sequence[MarketRules], saw: Callable[[str], None]) -> None:
+    def __init__(
+        self, database: Database, markets: Sequence[MarketRules], makers_per_turn: int, saw: Callable[[str], None]
+    ) -> None:
         """`saw` is told of each situation that an order gets into."""
         self._database = database
         self._saw = saw
         self.floor = Floor(markets)
-        self._entries = Entries(self.floor)
+        self._entries = Entries(self.floor, makers_per_turn)
         self._answers = Answers(self.floor, database.has_draft, saw)
         self._seq = 0
         self._head = _GENESIS
@@ -190,6 +194,8 @@ class Checkers:
                 broken(claim, f"{market}: the stops are {stops}, and should be {due}")
         if memory.triggered() != floor.triggered:
             broken(claim, f"{memory.triggered()} are triggered")
+        if memory.entering() != floor.entering:
+            broken(claim, f"{memory.entering()} is on its way through the book")
         balances = {
             (account, currency): has for account, line in floor.purses.items() for currency, has in line.now.items()
         }

@@ -13,8 +13,9 @@ _SYSTEM: Final = "system"
 
 
 class Entering:
-    def __init__(self, floor: Floor, order_id: int, script: Script, *, fails: bool) -> None:
+    def __init__(self, floor: Floor, order_id: int, script: Script, makers_per_turn: int, *, fails: bool) -> None:
         self._floor = floor
+        self._makers_left = makers_per_turn
         self._id = order_id
         self._script = script
         self._fails = fails
@@ -31,14 +32,22 @@ class Entering:
     def _is_live(self) -> bool:
         return self._order["state"] in LIVE
 
-    def judge(self) -> None:
+    def opens(self) -> None:
         opened = self._script.take("order_opened", Claim.STOPS_TRIGGER_ONCE)
         must(opened["order_id"] == self._id, Claim.STOPS_TRIGGER_ONCE, f"{opened}, not {self._id}")
+        self.goes_on()
+
+    def goes_on(self) -> None:
+        self._floor.entering = None
         while self._is_live and left_of(self._order):
             met = self._meets()
             if met is None:
                 self._goes_no_further()
                 break
+            if not self._makers_left:
+                self._floor.entering = self._id
+                break
+            self._makers_left -= 1
             self._encounters(*met)
         self._triggers()
 

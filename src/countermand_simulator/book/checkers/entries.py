@@ -16,8 +16,9 @@ SYSTEM: Final = "system"
 
 
 class Entries:
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: Floor, makers_per_turn: int) -> None:
         self._floor = floor
+        self._makers_per_turn = makers_per_turn
 
     def judge(self, at: int, kind: str, command: Json, events: Sequence[tuple[str, Json]]) -> None:
         self._spares_the_dead(events)
@@ -29,7 +30,9 @@ class Entries:
             case "place_order":
                 self._places(command, script)
             case "open_order":
-                Entering(self._floor, command["order_id"], script, fails=command["match_fails"]).judge()
+                self._entering(command["order_id"], script, fails=command["match_fails"]).opens()
+            case "continue_order":
+                self._entering(command["order_id"], script, fails=command["match_fails"]).goes_on()
             case "cancel_order":
                 owner = self._floor.order(command["order_id"])["terms"]["account"]
                 must(owner == command["account"], Claim.CANCEL_IS_MEANT, f"{command} of {owner}'s order")
@@ -51,11 +54,19 @@ class Entries:
                     what = f"trade {trade['trade_id']} with order {known.now['id']}, which is {known.now['state']}"
                     broken(Claim.NOTHING_AFTER_THE_END, what)
 
+    def _entering(self, order_id: int, script: Script, *, fails: bool) -> Entering:
+        return Entering(self._floor, order_id, script, self._makers_per_turn, fails=fails)
+
     # --- time
 
     def _comes_in_time(self, at: int, kind: str, command: Json) -> None:
-        """Triggered stops enter before anything else, then whatever is too old goes."""
+        """Who enters goes on before anything else; then triggered stops enter, then whatever is too old goes."""
         floor = self._floor
+        goes_on = command["order_id"] if kind == "continue_order" else None
+        what = f"{kind} {command}, and order {floor.entering} is on its way through the book"
+        must(goes_on == floor.entering, Claim.ENTERS_UNDISTURBED, what)
+        if goes_on is not None:
+            return
         opens = command["order_id"] if kind == "open_order" else None
         waits = floor.triggered[0] if floor.triggered else None
         must(opens == waits, Claim.STOPS_TRIGGER_ONCE, f"{kind} {command}, and order {waits} waits to be opened")
@@ -102,7 +113,7 @@ class Entries:
         self._is_sound(event, market)
         script.take("order_placed", Claim.ACCEPTED_IS_SOUND)
         if terms["kind"] != "stop_limit":
-            Entering(floor, event["order_id"], script, fails=command["match_fails"]).judge()
+            self._entering(event["order_id"], script, fails=command["match_fails"]).opens()
             return
         last, stop = floor.last[market.symbol].now, terms["stop"]["ticks"]
         if last is not None and (last >= stop if terms["side"] == "buy" else last <= stop):

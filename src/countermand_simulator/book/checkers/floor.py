@@ -33,6 +33,8 @@ class Floor:
         self.ended_by: dict[int, tuple[int, str]] = {}
         """Cancelled orders: after which entry, and by which command."""
         self.triggered: list[int] = []
+        self.entering: int | None = None
+        """Who is on its way through the book, and has more before it than one turn serves."""
         self.trades: list[tuple[int, int, Json]] = []
         """With sequence number and instant."""
         self.trades_of: dict[int, list[Json]] = {}
@@ -125,6 +127,7 @@ class Floor:
                 )
                 self._evolved(kind, event, event["order_id"], at)
                 self.triggered.append(event["order_id"])
+                self.triggered.sort(key=lambda order_id: (self.order(order_id)["triggered_at"], order_id))
             case "order_opened":
                 self._opened(event, at)
             case "order_rested":

@@ -11,6 +11,8 @@ LIVE: Final = ("pending", "wait")
 
 
 def placed(event: Json, at: int) -> Json:
+    terms = event["terms"]
+    held = {"held": event["locked"]} if (terms["kind"], terms["side"]) == ("market", "buy") else {}
     return {
         "id": event["order_id"],
         "uuid": event["uuid"],
@@ -30,6 +32,7 @@ def placed(event: Json, at: int) -> Json:
         "rank": None,
         "triggered_at": None,
         "cancel_reason": None,
+        **held,
     }
 
 
@@ -50,15 +53,23 @@ def after(order: Json, kind: str, event: Json, at: int) -> Json:
             order["origin"] = {"lots": order["origin"]["lots"] - event["lots"]["lots"]}
         case "order_cancelled":
             order["state"], order["cancel_reason"] = "cancel", event["reason"]
+            _spends(order, event["unlocked"])
         case "traded":
             order["executed"] = {"lots": order["executed"]["lots"] + event["lots"]["lots"]}
             order["turnover"] += event["price"]["ticks"] * event["lots"]["lots"]
             order["trades"] += 1
+            _spends(order, event["buy"]["paid"], event["buy"]["unlocked"])
             if not left_of(order):
                 order["state"] = "done"
         case _:
             raise AssertionError(f"{kind} is no event of an order")
     return order
+
+
+def _spends(order: Json, *amounts: Json) -> None:
+    """Only a market order to buy says what it holds."""
+    if "held" in order:
+        order["held"] = {"quanta": order["held"]["quanta"] - sum(amount["quanta"] for amount in amounts)}
 
 
 def left_of(order: Json) -> int:

@@ -54,6 +54,20 @@ class OpenBookOrder(Struct, frozen=True):
     match_fails: bool = False
 
 
+class ContinueBookOrder(Struct, frozen=True):
+    """Demanded by an order that meets more makers than one turn serves: it goes on where it was."""
+
+    order_id: OrderId
+    match_fails: bool = False
+
+
 Command: TypeAlias = (
-    Credit | PlaceBookOrder | CancelBookOrder | CancelBookOrders | CancelByOperator | ExpireBookOrder | OpenBookOrder
+    Credit
+    | PlaceBookOrder
+    | CancelBookOrder
+    | CancelBookOrders
+    | CancelByOperator
+    | ExpireBookOrder
+    | OpenBookOrder
+    | ContinueBookOrder
 )

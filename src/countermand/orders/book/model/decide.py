@@ -11,6 +11,7 @@ from countermand.orders.book.model.commands import (
     CancelBookOrders,
     CancelByOperator,
     Command,
+    ContinueBookOrder,
     Credit,
     ExpireBookOrder,
     OpenBookOrder,
@@ -22,7 +23,7 @@ from countermand.orders.book.model.ledger.amount import Amount
 from countermand.orders.book.model.ledger.transfer import Deposit
 from countermand.orders.book.model.lifecycle import LIVE, place
 from countermand.orders.book.model.market import Market, is_beyond
-from countermand.orders.book.model.matching import enter
+from countermand.orders.book.model.matching import enter, go_on
 from countermand.orders.book.model.order import BUY, BookOrder, BookTerms, CancelReason, Kind, OrderId, OrderStatus
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.model.refusals import BookRefusal, BookRefused
@@ -50,6 +51,8 @@ def decide(exchange: Exchange, command: Command, at: Instant) -> Decision | Book
             return _expire(exchange, command, at)
         case OpenBookOrder():
             return _open(exchange, command)
+        case ContinueBookOrder():
+            return _continue(exchange, command)
         case Credit():
             return _credit(exchange, command)
         case _:
@@ -116,7 +119,7 @@ def _place(exchange: Exchange, command: PlaceBookOrder, at: Instant) -> Decision
     )
     if terms.kind is Kind.STOP_LIMIT:
         return (placed, *_triggered_at_once(placed, market_state))
-    return (placed, *enter(exchange, place(placed, at), locked, match_fails=command.match_fails))
+    return (placed, *enter(exchange, place(placed, at), match_fails=command.match_fails))
 
 
 def _reference(market_state: MarketState, terms: BookTerms) -> Ticks | None:
@@ -153,8 +156,13 @@ def _open(exchange: Exchange, command: OpenBookOrder) -> Decision | BookRefused:
     order = exchange.orders.get(command.order_id)
     if order is None or not exchange.is_triggered(order.id):
         return BookRefused(BookRefusal.NOTHING_TO_DO)
-    locked = locked_by(order, exchange.markets[order.terms.market].market)
-    return enter(exchange, order, locked, match_fails=command.match_fails)
+    return enter(exchange, order, match_fails=command.match_fails)
+
+
+def _continue(exchange: Exchange, command: ContinueBookOrder) -> Decision | BookRefused:
+    if not exchange.is_entering(command.order_id):
+        return BookRefused(BookRefusal.NOTHING_TO_DO)
+    return go_on(exchange, exchange.orders[command.order_id], match_fails=command.match_fails)
 
 
 def _cancel(exchange: Exchange, command: CancelBookOrder) -> Decision | BookRefused:

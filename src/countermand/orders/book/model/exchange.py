@@ -3,12 +3,13 @@
 The exchange changes by events only (`apply`), so a fold of the same events gives the same exchange.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from countermand.orders.book.model.book import Book
-from countermand.orders.book.model.commands import Command, ExpireBookOrder, OpenBookOrder
+from countermand.orders.book.model.commands import Command, ContinueBookOrder, ExpireBookOrder, OpenBookOrder
 from countermand.orders.book.model.events import (
     BookOrderCancelled,
     BookOrderOpened,
@@ -25,7 +26,7 @@ from countermand.orders.book.model.fast import FastBook
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.ledger.ledger import Balance, Hold, Ledger
 from countermand.orders.book.model.ledger.transfer import HoldId
-from countermand.orders.book.model.lifecycle import LIVE, evolve, is_resting, place
+from countermand.orders.book.model.lifecycle import LIVE, evolve, is_entering, is_resting, place, waits_to_be_opened
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BUY, SELL, BookOrder, Kind, Nonce, OrderId, Side
 from countermand.orders.book.model.quantities import Ticks
@@ -33,6 +34,9 @@ from countermand.orders.book.model.settlement import locked_by, spent_currency, 
 from countermand.orders.book.model.stops import Stops
 from countermand.values.instant import Instant
 from countermand.values.structs import Struct, field
+
+MAKERS_PER_TURN: Final = 32
+"""An order that meets more goes on in a turn of its own, before anything else: no turn is long."""
 
 T = TypeVar("T")
 Part = Literal["counters", "balances", "orders"]
@@ -76,7 +80,13 @@ class Changes(Struct, frozen=True):
 
 
 class Exchange:
-    def __init__(self, markets: Iterable[Market], new_book: Callable[[], Book] = FastBook) -> None:
+    def __init__(
+        self,
+        markets: Iterable[Market],
+        new_book: Callable[[], Book] = FastBook,
+        makers_per_turn: int = MAKERS_PER_TURN,
+    ) -> None:
+        self.makers_per_turn = makers_per_turn
         self.markets = {market.symbol: MarketState(market, new_book()) for market in markets}
         self.orders: dict[OrderId, BookOrder] = {}
         self.ledger = Ledger()
@@ -85,7 +95,9 @@ class Exchange:
         self.ranks_given = 0
         self._placed: dict[tuple[Account, Nonce], OrderId] = {}
         self._live: dict[tuple[Account, MarketSymbol], OrderedDict[OrderId, None]] = {}
-        self._triggered: OrderedDict[OrderId, None] = OrderedDict()
+        self._triggered: list[tuple[Instant, OrderId]] = []
+        """Stops that wait to be opened, sorted: those of one instant are opened in the order of their placement."""
+        self._entering: OrderId | None = None
 
     # --- what is there
 
@@ -101,7 +113,16 @@ class Exchange:
 
     def is_triggered(self, order_id: OrderId) -> bool:
         """A trade has triggered it, and it has not been opened yet."""
-        return order_id in self._triggered
+        order = self.orders.get(order_id)
+        return order is not None and waits_to_be_opened(order)
+
+    def triggered(self) -> list[OrderId]:
+        """Those that are, in the order in which they will be opened."""
+        return [order_id for _, order_id in self._triggered]
+
+    def is_entering(self, order_id: OrderId) -> bool:
+        """It is on its way through the book, and goes on before anything else happens."""
+        return order_id == self._entering
 
     def counters(self) -> Counters:
         last = tuple(
@@ -123,9 +144,10 @@ class Exchange:
         return None if due is None or due[0] > at else due
 
     def _first_due(self) -> tuple[Instant, Command] | None:
-        for order_id in self._triggered:
-            triggered_at = self.orders[order_id].triggered_at
-            assert triggered_at is not None, f"order {order_id} waits to be opened, and was not triggered"
+        if self._entering is not None:
+            return self.orders[self._entering].updated_at, ContinueBookOrder(self._entering)
+        if self._triggered:
+            triggered_at, order_id = self._triggered[0]
             return triggered_at, OpenBookOrder(order_id)
         dues = [self._expiry(market_state) for market_state in self.markets.values() if market_state.live]
         if not dues:
@@ -151,9 +173,11 @@ class Exchange:
                 self._placed_now(orders[0])
             case StopTriggered(order_id):
                 self._forget_stop(orders[0])
-                self._triggered[order_id] = None
+                insort(self._triggered, (at, order_id))
             case BookOrderOpened(order_id):
-                self._triggered.pop(order_id, None)
+                if waits_to_be_opened(before[0]):
+                    self._forget_triggered(before[0])
+                self._entering = order_id
             case BookOrderRested():
                 self._rested(orders[0])
             case Traded():
@@ -196,6 +220,7 @@ class Exchange:
     def _rested(self, order: BookOrder) -> None:
         assert order.rank == self.ranks_given + 1, f"order {order.id} jumps the queue"
         self.ranks_given = order.rank
+        self._entering = None
         self._add_to_book(order)
 
     def _traded(self, trade: Traded, orders: tuple[BookOrder, ...]) -> None:
@@ -208,8 +233,8 @@ class Exchange:
 
     def _cancelled(self, order: BookOrder) -> None:
         """Given as it was before."""
-        if order.id in self._triggered:
-            del self._triggered[order.id]
+        if waits_to_be_opened(order):
+            self._forget_triggered(order)
         elif order.terms.kind is Kind.STOP_LIMIT and order.triggered_at is None:
             self._forget_stop(order)
         elif is_resting(order):
@@ -219,6 +244,8 @@ class Exchange:
         """An order that ended leaves the indexes, and has nothing locked. One that rests has exactly what it needs."""
         if order.state not in LIVE:
             self._unindex_live(order)
+            if order.id == self._entering:
+                self._entering = None
             assert HoldId(order.id) not in self.ledger.holds, f"order {order.id} has ended and keeps money locked"
         elif is_resting(order):
             hold = self.ledger.holds[HoldId(order.id)]
@@ -242,9 +269,7 @@ class Exchange:
         _each("orders", live, lambda order: order.id, self._adopt)
         resting = sorted(filter(is_resting, live), key=lambda order: order.rank or 0)
         _each("orders", resting, lambda order: order.id, self._add_to_book)
-        triggered = [(order.triggered_at, order.id) for order in live if _waits_to_be_opened(order)]
-        for _, order_id in sorted(triggered):
-            self._triggered[order_id] = None
+        _each("orders", live, lambda order: order.id, self._adopt_turn)
         wrong = self.ledger.imbalances()
         if wrong:
             raise Unloadable("balances", None, f"they do not add up with the orders: {wrong[0]}")
@@ -278,6 +303,13 @@ class Exchange:
         self._index_live(order)
         hold = Hold(order.terms.account, spent_currency(order.terms, market), locked_by(order, market))
         self.ledger.adopt_hold(HoldId(order.id), hold)
+
+    def _adopt_turn(self, order: BookOrder) -> None:
+        if order.triggered_at is not None and waits_to_be_opened(order):
+            insort(self._triggered, (order.triggered_at, order.id))
+        elif is_entering(order):
+            assert self._entering is None, f"orders {self._entering} and {order.id} both enter the books"
+            self._entering = order.id
 
     # --- indexes
 
@@ -314,6 +346,13 @@ class Exchange:
         assert order.terms.stop is not None, f"order {order.id} has no stop price"
         self.markets[order.terms.market].stops.remove(order.id, order.terms.side, order.terms.stop.ticks)
 
+    def _forget_triggered(self, order: BookOrder) -> None:
+        assert order.triggered_at is not None, f"order {order.id} was not triggered"
+        waiting = order.triggered_at, order.id
+        place = bisect_left(self._triggered, waiting)
+        assert self._triggered[place] == waiting, f"order {order.id} does not wait to be opened"
+        del self._triggered[place]
+
 
 def _each(part: Part, stored: Iterable[T], key: Callable[[T], object], take_in: Callable[[T], None]) -> None:
     """Takes in each, and names the one that cannot be."""
@@ -322,7 +361,3 @@ def _each(part: Part, stored: Iterable[T], key: Callable[[T], object], take_in: 
             take_in(item)
         except (AssertionError, LookupError) as problem:
             raise Unloadable(part, key(item), f"{type(problem).__name__}: {problem}") from problem
-
-
-def _waits_to_be_opened(order: BookOrder) -> bool:
-    return order.triggered_at is not None and order.rank is None

@@ -18,9 +18,10 @@ from countermand.orders.book.model.events import (
     StopTriggered,
     Traded,
 )
-from countermand.orders.book.model.order import BookOrder, OrderStatus
+from countermand.orders.book.model.ledger.amount import Amount
+from countermand.orders.book.model.order import BUY, BookOrder, Kind, OrderStatus
 from countermand.values.instant import Instant
-from countermand.values.structs import replace
+from countermand.values.structs import UNSET, UnsetType, replace
 
 TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]] = MappingProxyType(
     {
@@ -51,19 +52,21 @@ class IllegalBookTransition(Exception):
 
 def place(event: BookOrderPlaced, at: Instant) -> BookOrder:
     """The beginning of every life."""
+    terms = event.terms
     return BookOrder(
         id=event.order_id,
         uuid=event.uuid,
         nonce=event.nonce,
         placement=event.placement,
-        terms=event.terms,
+        terms=terms,
         maker_fee=event.maker_fee,
         taker_fee=event.taker_fee,
         reference=event.reference,
         state=OrderStatus.PENDING,
         created_at=at,
         updated_at=at,
-        origin=event.terms.lots,
+        origin=terms.lots,
+        held=event.locked if terms.kind is Kind.MARKET and terms.side is BUY else UNSET,
     )
 
 
@@ -82,6 +85,16 @@ def is_resting(order: BookOrder) -> bool:
     return order.state is OrderStatus.WAIT and order.rank is not None
 
 
+def is_entering(order: BookOrder) -> bool:
+    """It is on its way through the book, and meets more makers than one turn serves."""
+    return order.state is OrderStatus.WAIT and order.rank is None
+
+
+def waits_to_be_opened(order: BookOrder) -> bool:
+    """A trade has triggered it, and its turn has not come."""
+    return order.state is OrderStatus.PENDING and order.triggered_at is not None
+
+
 def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]:
     """The fields that an event changes, besides the state."""
     match event:
@@ -91,6 +104,7 @@ def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]
                 "executed": order.executed + event.lots,
                 "turnover": order.turnover + event.price.ticks * event.lots.lots,
                 "trades": order.trades + 1,
+                "held": _held_less(order, event.buy.paid + event.buy.unlocked),
             }
         case BookOrderRested():
             assert order.rank is None, f"order {order.id} rests already"
@@ -101,7 +115,7 @@ def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]
             )
             return {"origin": order.origin - event.lots}
         case BookOrderCancelled():
-            return {"cancel_reason": event.reason}
+            return {"cancel_reason": event.reason, "held": _held_less(order, event.unlocked)}
         case StopTriggered():
             assert order.triggered_at is None, f"order {order.id} was triggered already"
             return {"triggered_at": at}
@@ -111,3 +125,7 @@ def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]
             raise IllegalBookTransition(f"order {order.id} was placed already")
         case _:
             assert_never(event)
+
+
+def _held_less(order: BookOrder, spent: Amount) -> Amount | UnsetType:
+    return order.held if isinstance(order.held, UnsetType) else order.held - spent

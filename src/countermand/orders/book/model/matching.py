@@ -25,11 +25,11 @@ from countermand.orders.book.model.settlement import cost_of, locked_by
 class _Taker:
     """An order on its way through the book: what is left of it, and of what it has locked."""
 
-    def __init__(self, order: BookOrder, market: Market, locked: Amount) -> None:
+    def __init__(self, order: BookOrder, market: Market) -> None:
         self.order = order
         self.market = market
         self.left = order.remaining.lots
-        self.locked = locked
+        self.locked = locked_by(order, market)
         self.has_ended = False
         self.trades = 0
 
@@ -97,12 +97,20 @@ class _Taker:
         return unlocked
 
 
-def enter(exchange: Exchange, order: BookOrder, locked: Amount, *, match_fails: bool) -> tuple[Event, ...]:
-    """An order is opened and goes as far as it can. `locked` is what it may spend."""
+def enter(exchange: Exchange, order: BookOrder, *, match_fails: bool) -> tuple[Event, ...]:
+    """An order is opened and goes as far as it can, or as one turn allows."""
+    return BookOrderOpened(order.id), *go_on(exchange, order, match_fails=match_fails)
+
+
+def go_on(exchange: Exchange, order: BookOrder, *, match_fails: bool) -> tuple[Event, ...]:
+    """What follows for an order that was opened."""
     market_state = exchange.markets[order.terms.market]
-    taker = _Taker(order, market_state.market, locked)
-    events: list[Event] = [BookOrderOpened(order.id)]
-    for maker_id, price, there in market_state.book.makers(order.terms.side, taker.limit):
+    taker = _Taker(order, market_state.market)
+    events = list[Event]()
+    makers = market_state.book.makers(order.terms.side, taker.limit)
+    for met, (maker_id, price, there) in enumerate(makers):
+        if met == exchange.makers_per_turn:
+            break
         maker, lots = exchange.orders[OrderId(maker_id)], min(taker.left, there)
         if (reason := taker.obstacle(price)) is not None:
             events.append(taker.cancelled(reason))
@@ -117,7 +125,7 @@ def enter(exchange: Exchange, order: BookOrder, locked: Amount, *, match_fails: 
             events.append(taker.trade(TradeId(exchange.trades_made + taker.trades), maker, price, lots))
         if taker.has_ended or not taker.left:
             break
-    if taker.left and not taker.has_ended:
+    else:
         events.append(_remainder(exchange, taker))
     return (*events, *_triggered(market_state, events))
 

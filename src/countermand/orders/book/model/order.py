@@ -3,11 +3,11 @@
 from enum import Enum
 from typing import Final, NewType
 
-from countermand.orders.book.model.ledger.amount import Account
+from countermand.orders.book.model.ledger.amount import Account, Amount
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.quantities import NO_LOTS, Lots, Rate, Ticks
 from countermand.values.instant import Instant
-from countermand.values.structs import Struct
+from countermand.values.structs import UNSET, Struct, UnsetType
 
 OrderId = NewType("OrderId", int)
 """Counts the orders of all markets, from 1 without a gap."""
@@ -97,6 +97,8 @@ class BookOrder(Struct, frozen=True):
     """Its place in time among those that rest, or None as long as it does not."""
     triggered_at: Instant | None = None
     cancel_reason: CancelReason | None = None
+    held: Amount | UnsetType = UNSET
+    """What a market order to buy has locked. Any other has what its rest needs, and is stored without."""
 
     @property
     def remaining(self) -> Lots:

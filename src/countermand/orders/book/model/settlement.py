@@ -14,8 +14,9 @@ from countermand.orders.book.model.events import (
 from countermand.orders.book.model.ledger.amount import FEES, Amount, Currency
 from countermand.orders.book.model.ledger.transfer import Deposit, HoldId, Post, Reserve, Transfer, Void
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.order import SELL, BookOrder, BookTerms, Kind
+from countermand.orders.book.model.order import SELL, BookOrder, BookTerms
 from countermand.orders.book.model.quantities import Lots
+from countermand.values.structs import UnsetType
 
 
 def spent_currency(terms: BookTerms, market: Market) -> Currency:
@@ -31,9 +32,8 @@ def cost_of(terms: BookTerms, lots: Lots, market: Market) -> Amount:
 
 
 def locked_by(order: BookOrder, market: Market) -> Amount:
-    """What a live order has locked. A market order never lives longer than the turn in which it came."""
-    assert order.terms.kind is not Kind.MARKET, f"market order {order.id} outlived its turn"
-    return cost_of(order.terms, order.remaining, market)
+    """What a live order has locked."""
+    return cost_of(order.terms, order.remaining, market) if isinstance(order.held, UnsetType) else order.held
 
 
 def transfers(event: Event, market: Market | None) -> tuple[Transfer, ...]:
