@@ -134,3 +134,28 @@ async def test_what_a_caller_who_left_set_has_been_set_before_all_is_forgotten()
     await prices.clear()
     await asyncio.sleep(0.01)
     assert (store.kept, prices.newest) == ({}, {})
+
+
+async def test_a_price_whose_answers_were_lost_is_told_when_it_is_found_stored() -> None:
+    store = Stored()
+    prices, told = Prices(store), list[Mapping[Mint, UsdPrice]]()
+
+    async def observe(observed: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        assert not at_once
+        told.append(observed)
+
+    prices.add_observer(observe)
+    store.kept[Mint("JUP")] = UsdPrice(2)
+    await prices.load()
+    await prices.settled()
+    assert told == [], "orders are judged by it when they are loaded themselves"
+    store.raises = [CommitUnknown("lost"), CommitUnknown("lost again")]
+    with pytest.raises(CommitUnknown):
+        await prices.set({SOL: UsdPrice(7)}, at_once=False)
+    assert (prices.price_of(SOL), told) == (None, [])
+    await prices.load()
+    await prices.settled()
+    assert (prices.price_of(SOL), told) == (UsdPrice(7), [{SOL: UsdPrice(7)}])
+    await prices.load()
+    await prices.settled()
+    assert len(told) == 1

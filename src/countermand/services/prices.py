@@ -1,7 +1,7 @@
 """The newest price of each mint: stored, then shown, then told to the orders that it may concern."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Protocol
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
@@ -37,6 +37,7 @@ class Prices:
         self._observers: list[PriceObserver] = []
         self._one_at_a_time = asyncio.Lock()
         self._changes = 0
+        self._was_loaded = False
         self._setting: list[asyncio.Task[None]] = []
 
     @property
@@ -51,14 +52,22 @@ class Prices:
         self._observers.append(observer)
 
     async def load(self) -> None:
-        """Takes in what is stored. Each load of orders begins with it, since they are judged by it."""
+        """Takes in what is stored. Each load of orders begins with it, since they are judged by it.
+
+        It may be a price that was set though its answers were lost: orders that are loaded already are told of it, too.
+        """
         while True:
             changes = self._changes
             stored = await self._store.prices()
             if changes == self._changes:
                 break  # Else what was read may be older than what was set meanwhile.
+        before = dict(self._newest)
         self._newest.clear()
         self._newest.update(stored)
+        changed = [mint for mint, price in stored if before.get(mint) != price]
+        if self._was_loaded and changed:
+            self._begun(self._tell_late(changed))
+        self._was_loaded = True
 
     async def set(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
         """All are stored in one commit. `at_once`: they also start orders that pause after a failed fill.
@@ -66,10 +75,13 @@ class Prices:
         Goes on to its end also when its caller has left. Raises `CommitUnknown` where the store's answer is lost twice,
         or where an order may have been judged or not.
         """
-        setting = asyncio.create_task(self._set(prices, at_once=at_once))
-        self._setting.append(setting)
-        setting.add_done_callback(self._done)
-        await asyncio.shield(setting)
+        await asyncio.shield(self._begun(self._set(prices, at_once=at_once)))
+
+    def _begun(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._setting.append(task)
+        task.add_done_callback(self._done)
+        return task
 
     async def _set(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
         async with self._one_at_a_time:
@@ -80,6 +92,11 @@ class Prices:
             self._newest.update(prices)
             self._changes += 1
             await self._tell(prices, at_once=at_once)
+
+    async def _tell_late(self, mints: Sequence[Mint]) -> None:
+        async with self._one_at_a_time:
+            newest = {mint: self._newest[mint] for mint in mints if mint in self._newest}
+            await self._tell(newest, at_once=False)
 
     async def _tell(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
         """One observer's failure is raised when all the others have been told: the price is there for them, too."""
