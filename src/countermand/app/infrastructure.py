@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from msgspec import Struct, field
@@ -84,13 +84,19 @@ async def opened_stores(
     builds: type[PostgresBuilds] = PostgresBuilds,
     vaults: type[PostgresVaults] = PostgresVaults,
 ) -> AsyncIterator[Stores]:
-    pool = await open_pool(dsn, "rows")
-    trigger_store = await trigger.connect(dsn)
-    dca_store = await dca.connect(dsn)
-    book_store = await book.connect(dsn)
-    index_store = await index.connect(dsn)
-    ledger = PostgresLedgerStore(dsn, pool)
-    try:
+    async with AsyncExitStack() as opened:
+        pool = await open_pool(dsn, "rows")
+        opened.callback(pool.terminate)
+        trigger_store = await trigger.connect(dsn)
+        opened.push_async_callback(trigger_store.close)
+        dca_store = await dca.connect(dsn)
+        opened.push_async_callback(dca_store.close)
+        book_store = await book.connect(dsn)
+        opened.push_async_callback(book_store.close)
+        index_store = await index.connect(dsn)
+        opened.push_async_callback(index_store.close)
+        ledger = PostgresLedgerStore(dsn, pool)
+        opened.push_async_callback(ledger.close)
         yield Stores(
             trigger=trigger_store,
             dca=dca_store,
@@ -105,13 +111,6 @@ async def opened_stores(
             vaults=vaults(pool),
             readers=pool,
         )
-    finally:
-        await ledger.close()
-        await trigger_store.close()
-        await dca_store.close()
-        await book_store.close()
-        await index_store.close()
-        pool.terminate()
 
 
 def price_store(stores: Stores, taken: Taken) -> PostgresPrices:
