@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 from solders.instruction import AccountMeta
@@ -18,6 +18,8 @@ from solders.pubkey import Pubkey
 from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.port import Address
 from countermand.solana.wire import WireTransaction, read_transaction
+
+ProgramEvent = TypeVar("ProgramEvent")
 
 DISCRIMINATOR_BYTES: Final = 8
 EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
@@ -212,23 +214,46 @@ def calls_of(transaction: LedgerTransaction, program: Address) -> Iterator[Progr
                 yield ProgramCall(tuple(keys[account] for account in accounts), data)
 
 
-def event_data(transaction: LedgerTransaction, program: Address, authority: Address) -> Iterator[bytes]:
-    """The events of a program in a landed transaction, in their order, each from its discriminator on.
+class ProgramEvents(Generic[ProgramEvent]):
+    """The events of a program. `readers`: by discriminator, what reads the fields behind it."""
 
-    A transaction that failed has none: nothing of it happened.
-    """
-    if transaction.error is not None:
-        return
-    keys = _keys_of(transaction, read_transaction(transaction.raw))
-    for group in transaction.inner_instructions:
-        for call in group.instructions:
-            # Only the program can have the authority sign, and it refuses the tag from any other caller.
-            if (
-                keys[call.program_index] == program
-                and [keys[index] for index in call.accounts[:1]] == [authority]
-                and call.data.startswith(EVENT_TAG)
-            ):
-                yield call.data[len(EVENT_TAG) :]
+    def __init__(
+        self, program: Address, authority: Address, readers: Mapping[bytes, Callable[[Fields], ProgramEvent]]
+    ) -> None:
+        self._program = program
+        self._authority = authority
+        self._readers = readers
+
+    def of(self, transaction: LedgerTransaction) -> Iterator[ProgramEvent]:
+        """What happened in a landed transaction, in its order; nothing if it failed."""
+        for data in self._data(transaction):
+            event = self.read(data)
+            if event is not None:
+                yield event
+
+    def read(self, data: bytes) -> ProgramEvent | None:
+        """From its discriminator on. None: unknown here. Fields that a newer program adds are ignored."""
+        read = self._readers.get(data[:DISCRIMINATOR_BYTES])
+        if read is None:
+            return None
+        try:
+            return read(Fields(data, DISCRIMINATOR_BYTES))
+        except Unreadable:
+            return None
+
+    def _data(self, transaction: LedgerTransaction) -> Iterator[bytes]:
+        if transaction.error is not None:
+            return
+        keys = _keys_of(transaction, read_transaction(transaction.raw))
+        for group in transaction.inner_instructions:
+            for call in group.instructions:
+                # Only the program can have the authority sign, and it refuses the tag from any other caller.
+                if (
+                    keys[call.program_index] == self._program
+                    and [keys[index] for index in call.accounts[:1]] == [self._authority]
+                    and call.data.startswith(EVENT_TAG)
+                ):
+                    yield call.data[len(EVENT_TAG) :]
 
 
 def _keys_of(transaction: LedgerTransaction, wire: WireTransaction) -> list[Address]:

@@ -6,7 +6,7 @@ program knows the Token program only.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -24,12 +24,12 @@ from countermand.solana.programs.anchor import (
     FRAMEWORK_ERRORS,
     Fields,
     ProgramCall,
+    ProgramEvents,
     Unreadable,
     account_discriminator,
     calls_of,
     derived,
     event_authority_of,
-    event_data,
     event_discriminator,
     i64,
     instruction_discriminator,
@@ -455,25 +455,6 @@ class DcaFeeCollected(Struct, frozen=True):
 DcaEvent = DcaOpened | DcaFilled | DcaClosed | DcaWithdrawn | DcaDeposited | DcaFeeCollected
 
 
-def events_of(transaction: LedgerTransaction) -> Iterator[DcaEvent]:
-    """What happened to DCAs in a landed transaction, in its order; nothing if it failed."""
-    for data in event_data(transaction, PROGRAM, EVENT_AUTHORITY):
-        event = read_event(data)
-        if event is not None:
-            yield event
-
-
-def read_event(data: bytes) -> DcaEvent | None:
-    """From its discriminator on; None for one that is not known here. Fields that a newer program adds are ignored."""
-    read = _EVENTS.get(data[:DISCRIMINATOR_BYTES])
-    if read is None:
-        return None
-    try:
-        return read(Fields(data, DISCRIMINATOR_BYTES))
-    except Unreadable:
-        return None
-
-
 def _read_opened(of: Fields) -> DcaOpened:
     return DcaOpened(of.key(), of.key(), of.u64(), of.key(), of.key(), of.i64(), of.u64(), of.i64())
 
@@ -499,7 +480,9 @@ def _read_collected_fee(of: Fields) -> DcaFeeCollected:
     return DcaFeeCollected(of.key(), of.key(), of.key(), of.u64())
 
 
-_EVENTS: Final[Mapping[bytes, Callable[[Fields], DcaEvent]]] = MappingProxyType(
+_EVENTS: Final = ProgramEvents[DcaEvent](
+    PROGRAM,
+    EVENT_AUTHORITY,
     {
         event_discriminator("Opened"): _read_opened,
         event_discriminator("Filled"): _read_filled,
@@ -507,8 +490,10 @@ _EVENTS: Final[Mapping[bytes, Callable[[Fields], DcaEvent]]] = MappingProxyType(
         event_discriminator("Withdraw"): _read_withdrawn,
         event_discriminator("Deposit"): _read_deposited,
         event_discriminator("CollectedFee"): _read_collected_fee,
-    }
+    },
 )
+events_of = _EVENTS.of
+read_event = _EVENTS.read
 
 
 def _programs() -> list[AccountMeta]:

@@ -6,7 +6,7 @@ rpcpool/yellowstone-vixen keeps it (`jupiter-limit-order-2.json`). The slippage 
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -15,18 +15,15 @@ from msgspec import Struct
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.port import Address, Blockhash
 from countermand.solana.programs.accounts import create_associated, unwrap_sol, wrap_sol
 from countermand.solana.programs.anchor import (
-    DISCRIMINATOR_BYTES,
     FRAMEWORK_ERRORS,
     Fields,
-    Unreadable,
+    ProgramEvents,
     account_discriminator,
     derived,
     event_authority_of,
-    event_data,
     event_discriminator,
     i64,
     instruction_discriminator,
@@ -428,25 +425,6 @@ class TradeEvent(Struct, frozen=True):
 LimitOrderEvent = CreateOrderEvent | CancelOrderEvent | CancelDustOrderEvent | TradeEvent
 
 
-def events_of(transaction: LedgerTransaction) -> Iterator[LimitOrderEvent]:
-    """What happened to orders in a landed transaction, in its order; nothing if it failed."""
-    for data in event_data(transaction, PROGRAM, EVENT_AUTHORITY):
-        event = read_event(data)
-        if event is not None:
-            yield event
-
-
-def read_event(data: bytes) -> LimitOrderEvent | None:
-    """From its discriminator on; None for one that is not known here. Fields that a newer program adds are ignored."""
-    read = _EVENTS.get(data[:DISCRIMINATOR_BYTES])
-    if read is None:
-        return None
-    try:
-        return read(Fields(data, DISCRIMINATOR_BYTES))
-    except Unreadable:
-        return None
-
-
 def _read_create(of: Fields) -> CreateOrderEvent:
     order, maker, input_mint, output_mint, input_program, output_program = (of.key() for _ in range(6))
     making, taking = of.u64(), of.u64()
@@ -468,14 +446,18 @@ def _read_trade(of: Fields) -> TradeEvent:
     return TradeEvent(of.key(), of.key(), of.u64(), of.u64(), of.u64(), of.u64())
 
 
-_EVENTS: Final[Mapping[bytes, Callable[[Fields], LimitOrderEvent]]] = MappingProxyType(
+_EVENTS: Final = ProgramEvents[LimitOrderEvent](
+    PROGRAM,
+    EVENT_AUTHORITY,
     {
         event_discriminator("CreateOrderEvent"): _read_create,
         event_discriminator("CancelOrderEvent"): _read_cancel,
         event_discriminator("CancelDustOrderEvent"): _read_dust_cancel,
         event_discriminator("TradeEvent"): _read_trade,
-    }
+    },
 )
+events_of = _EVENTS.of
+read_event = _EVENTS.read
 
 
 def _address(raw: bytes) -> Address:
