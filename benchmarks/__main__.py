@@ -9,7 +9,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from benchmarks import book, figures, histories, keeping, layers, machine, mixed, on_chain, resting, rounds, slices
+from benchmarks import (
+    book,
+    figures,
+    histories,
+    keeping,
+    layers,
+    machine,
+    mixed,
+    on_chain,
+    resting,
+    rounds,
+    slices,
+    sweeps,
+)
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
@@ -132,6 +145,10 @@ def _fills(measured: Measured, data: Path, seconds: float) -> None:
 def _book(measured: Measured, data: Path, seconds: float) -> None:
     _say("the book without a server, beside others")
     measured.races = book.races()
+    for what in sweeps.KINDS:
+        _say(f"order books: {sweeps.ORDERS} at once: {what}")
+        measured.sweeps.append(sweeps.measure(what, data / "sweeps"))
+        shutil.rmtree(data / "sweeps")
     _say(f"order books: first {figures.RESTING} resting orders are written, and others signed")
     where, drafts = data / "book", sum(figures.BOOK_CREATES.values())
     orders, signed = asyncio.run(figures.traded(where, figures.RESTING, drafts))

@@ -16,6 +16,10 @@ from benchmarks.resting import CROSSED, Resting
 from benchmarks.rounds import Rounds
 from benchmarks.slices import KINDS as SLICED
 from benchmarks.slices import Slices
+from benchmarks.sweeps import KINDS as SWEPT
+from benchmarks.sweeps import Sweep
+from countermand.kernel.shard import PER_SLICE
+from countermand.orders.book.model.exchange import MAKERS_PER_TURN
 from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE
 
 _NOTES: Final = Path(__file__).with_name("notes.md")
@@ -60,6 +64,11 @@ resting orders. It answers when PostgreSQL has it on disk."""
 _BOOK_CREATES: Final = """\
 `POST /sapi/v1/orders/create/` of orders that were drafted and signed before: verifies the Stark signature, locks the
 money, puts the order into the book, and answers when PostgreSQL has it on disk."""
+_SWEEPS: Final = f"""\
+An order goes on in a turn of its own after {MAKERS_PER_TURN} makers, and each stop that was triggered has a turn.
+So many turns as make {PER_SLICE} events are a slice with its commit, on PostgreSQL, without HTTP.
+The trade that triggers the stops is one turn. What the loop is held is the processor's time of its thread
+between two turns of the loop, of those that did something."""
 _STARTS: Final = """\
 From exec until `/health/ready` says yes. The server's memory an order includes the order's account on the embedded
 chain."""
@@ -81,6 +90,7 @@ class Measured:
     slices: list[Slices] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     races: list[Race] = field(default_factory=list)
+    sweeps: list[Sweep] = field(default_factory=list)
     book_cancels: list[Beside] = field(default_factory=list)
     book_creates: list[Beside] = field(default_factory=list)
     book_starts: list[Start] = field(default_factory=list)
@@ -188,6 +198,9 @@ def _book_verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
         money = next(score for score in race.scores if score.name == WITH_MONEY)
         yield f"{where}, the whole turn with money, operations/s", "", f"{money.cpu_rate:,.0f}", ""
         yield _verdict(f"{where}, of {best.name}", "≥ 10", f"{rate / best.cpu_rate:.1f}", rate >= 10 * best.cpu_rate)
+    for sweep in measured.sweeps:
+        name = f"the loop held by {sweep.orders:,} {sweep.what}: {SWEPT[sweep.what]}, p99"
+        yield _verdict(name, "≤ 10 ms", f"{sweep.held_p99:.1f} ms", sweep.held_p99 <= 10)
     for each in measured.book_cancels:
         if each.figure.connections == 256:
             yield _verdict("tanX cancel, 256 connections, of the echo", "≥ 0.18", each.ratio, each.ratio >= 0.18)
@@ -263,6 +276,8 @@ def _book(measured: Measured) -> str:
     parts = []
     if measured.races:
         parts.append(f"### The core, without I/O\n\n{_RACES}\n\n{report(measured.races)}")
+    if measured.sweeps:
+        parts.append(_sweeps(measured.sweeps))
     sections = (
         ("Durable cancels", _BOOK_CANCELS, measured.book_cancels),
         ("Durable creates", _BOOK_CREATES, measured.book_creates),
@@ -278,6 +293,19 @@ def _book(measured: Measured) -> str:
         found = "found no difference" if measured.book_audit_ok else "**found differences**"
         parts.append(f"Afterwards the audit {found}.")
     return "\n\n".join(["## The order books", *parts]) if parts else ""
+
+
+def _sweeps(found: Sequence[Sweep]) -> str:
+    rows = [
+        (
+            f"{each.orders:,}: {SWEPT[each.what]}",
+            f"{each.seconds:.2f} s",
+            *(f"{ms:.1f} ms" for ms in (each.held_p99, each.held_max)),
+        )
+        for each in found
+    ]
+    table = _table(("makers, or stops", "in all", "loop held, p99", "longest"), rows)
+    return f"### Very many makers, or stops, at once\n\n{_SWEEPS}\n\n{table}"
 
 
 def _on_chain(measured: Measured) -> str:

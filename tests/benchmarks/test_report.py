@@ -5,6 +5,7 @@ from benchmarks.mixed import KINDS, Mixed
 from benchmarks.report import Measured, written
 from benchmarks.rounds import Rounds
 from benchmarks.slices import Slices
+from benchmarks.sweeps import Sweep
 
 DESK = Mixed(
     orders=10**6,
@@ -35,6 +36,13 @@ def test_slices_are_judged_by_how_long_they_hold_the_loop_and_a_cancel() -> None
     assert "they expire, p99 | ≤ 5 ms | 4.9 ms | yes |" in page
     assert "| the same, p99.9 | ≤ 10 ms | 10.1 ms | **no** |" in page
     assert "| a cancel meanwhile, p99 | ≤ 30 ms | 30.4 ms | **no** |" in page
+
+
+def test_sweeps_are_judged_by_how_long_they_hold_the_loop() -> None:
+    page = written(Measured(sweeps=[Sweep("makers", 2_000, 0.94, 2.1, 3.35), Sweep("stops", 2_000, 1.0, 10.6, 20.9)]))
+    assert "| 2,000: one order meets them | 0.94 s | 2.1 ms | 3.4 ms |" in page
+    assert "held by 2,000 makers: one order meets them, p99 | ≤ 10 ms | 2.1 ms | yes |" in page
+    assert "held by 2,000 stops: one trade triggers them, p99 | ≤ 10 ms | 10.6 ms | **no** |" in page
 
 
 def test_whole_lives_stand_beside_those_of_a_bare_machine() -> None:
