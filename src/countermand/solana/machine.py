@@ -25,7 +25,13 @@ from countermand.solana.ledger import InnerCall, Meta, TokenField
 from countermand.solana.ledger_store import StoredAccount
 from countermand.solana.port import JsonError, Memcmp
 from countermand.solana.sysvars import SlotHash, Sysvars
-from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
+from countermand.solana.tokens import (
+    SYSTEM_PROGRAM,
+    SYSVAR_OWNER,
+    TOKEN_2022_PROGRAM,
+    decimals_of_mint,
+    is_token_account,
+)
 from countermand.solana.wire import WireTransaction
 from countermand.stored_rows import unreadable
 from countermand.values.structs import Struct
@@ -36,7 +42,6 @@ _SYSVAR: Final = Pubkey.from_string(SYSVAR_OWNER)
 _TOKEN_2022: Final = Pubkey.from_string(TOKEN_2022_PROGRAM)
 _GONE: Final = Account(0, b"", _SYSTEM, executable=False)
 _LOOKUP_TABLE_HEADER_BYTES: Final = 56
-_DECIMALS_AT: Final = 44
 
 _check_solders = cache(own_solders.check)
 
@@ -321,7 +326,7 @@ class Machine:
             decimals = before.decimals
         else:
             mint = self._svm.get_account(Pubkey(head[:32]))
-            decimals = 0 if mint is None else mint.data[_DECIMALS_AT]
+            decimals = 0 if mint is None else decimals_of_mint(mint.owner, mint.data)
         return TokenField(index, head, owner == _TOKEN_2022, decimals)
 
     def _index(self, key: Pubkey, old: bytes | None, new: bytes | None) -> None:

@@ -48,6 +48,8 @@ _TOKEN_PROGRAM_KEYS = (Pubkey.from_string(TOKEN_PROGRAM), Pubkey.from_string(TOK
 _ASSOCIATED_TOKEN_KEY = Pubkey.from_string(ASSOCIATED_TOKEN_PROGRAM)
 
 _SUPPLY = slice(36, 44)
+_DECIMALS_AT = 44
+_INITIALIZED_AT = 45
 _ACCOUNT = struct.Struct("<32s32sQI32sBIQQI32s")
 _MINT = struct.Struct("<I32sQBBI32s")
 assert _ACCOUNT.size == TOKEN_ACCOUNT_BYTES
@@ -84,6 +86,15 @@ def is_token_account(owner: Pubkey, data: bytes) -> bool:
     if size == TOKEN_ACCOUNT_BYTES:
         return True
     return owner == _TOKEN_PROGRAM_KEYS[1] and _has_type(data, _TYPE_ACCOUNT)
+
+
+def decimals_of_mint(owner: Pubkey, data: bytes) -> int:
+    """Those of an account that the program `owner` owns: 0 if it is no mint in use, as where a mint was closed."""
+    if owner not in _TOKEN_PROGRAM_KEYS or len(data) < MINT_BYTES or data[_INITIALIZED_AT] == 0:
+        return 0
+    if len(data) == MINT_BYTES or (owner == _TOKEN_PROGRAM_KEYS[1] and _has_type(data, _TYPE_MINT)):
+        return data[_DECIMALS_AT]
+    return 0
 
 
 def read_token_account(data: bytes) -> TokenAccount | None:
