@@ -16,6 +16,7 @@ from solders.keypair import Keypair
 from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+from solders.system_program import CreateAccountWithSeedParams, create_account_with_seed
 from solders.transaction import VersionedTransaction
 from spl.token.instructions import create_idempotent_associated_token_account
 
@@ -24,6 +25,7 @@ from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     MEMO_PROGRAM,
     SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     USDC_MINT,
     associated_token_address,
@@ -474,6 +476,40 @@ async def test_a_simulation_shows_the_balances_that_a_landing_has(
     names = ("fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances", "err", "loadedAddresses")
     assert {name: told[name] for name in names} == {name: landed["meta"][name] for name in names}
     assert [balance["uiTokenAmount"]["amount"] for balance in told["preTokenBalances"]] == ["5"]
+
+
+async def test_balances_have_the_decimals_that_their_mint_has_then(rpc: Facade, chain: EmbeddedChain) -> None:
+    """A mint that a transaction makes, and one that it closes; in a simulation too."""
+    wallet, program = await funded(chain), Pubkey.from_string(TOKEN_2022_PROGRAM)
+    own, mint = wallet.pubkey(), Pubkey.create_with_seed(wallet.pubkey(), "mint", program)
+    account = Pubkey.from_string(associated_token_address(str(own), str(mint), TOKEN_2022_PROGRAM))
+
+    def token(data: bytes, *accounts: Pubkey) -> Instruction:
+        metas = [AccountMeta(key, is_signer=key == own, is_writable=True) for key in accounts]
+        return Instruction(program, data, metas)
+
+    seeded = CreateAccountWithSeedParams(
+        from_pubkey=own, to_pubkey=mint, base=own, seed="mint", lamports=10**8, space=202, owner=program
+    )
+    makes = [
+        create_account_with_seed(seeded),
+        token(b"\x19\1" + bytes(own), mint),
+        token(b"\x14\6" + bytes(own) + b"\0", mint),
+        create_idempotent_associated_token_account(own, own, mint, program),
+        token(b"\7" + (1_500).to_bytes(8, "little"), mint, account, own),
+    ]
+    closes = [token(b"\x08" + (1_500).to_bytes(8, "little"), account, mint, own), token(b"\x09", mint, own, own)]
+    for instructions, expected in (
+        (makes, {"preTokenBalances": [], "postTokenBalances": [("1500", 6)]}),
+        (closes, {"preTokenBalances": [("1500", 6)], "postTokenBalances": [("0", 0)]}),
+    ):
+        raw = await signed(chain, wallet, *instructions)
+        told = await rpc.value("simulateTransaction", base64_of(raw), BASE64)
+        await rpc.call("sendTransaction", base64_of(raw), BASE64)
+        landed = await rpc.call("getTransaction", signature_of(raw), {"maxSupportedTransactionVersion": 0})
+        for shown in (told, landed["meta"]):
+            amounts = {name: [each["uiTokenAmount"] for each in shown[name]] for name in expected}
+            assert {name: [(a["amount"], a["decimals"]) for a in held] for name, held in amounts.items()} == expected
 
 
 async def test_a_simulation_of_what_would_not_be_included_has_no_balances(rpc: Facade, chain: EmbeddedChain) -> None:

@@ -167,6 +167,10 @@ class Machine:
         writable = [keys.keys[i] for i in keys.writable]
         before = [get(key) for key in writable]
         pre_balances, readonly_tokens = self._readonly(keys)
+        # Now, since it may also make and close mints.
+        old_tokens = [
+            None if old is None else self._token_field(i, old) for i, old in zip(keys.writable, before, strict=True)
+        ]
         post_balances = pre_balances.copy()
         result = self._svm.send_transaction(transaction.versioned)
         error = None
@@ -176,23 +180,25 @@ class Machine:
             if result.signature() == _NO_SIGNATURE:
                 return Rejected(error)
         changed: dict[Pubkey, Account | None] = {}
-        pre_tokens, post_tokens = readonly_tokens, readonly_tokens.copy()
-        for i, key, old in zip(keys.writable, writable, before, strict=True):
+        written = frozenset(map(bytes, writable))
+        pre_tokens, post_tokens = readonly_tokens, [self._after(token, written) for token in readonly_tokens]
+        for i, key, old, old_token in zip(keys.writable, writable, before, old_tokens, strict=True):
             new = self._renewed(key, old, get(key), next_nonce, in_any_case=key == uses_nonce)
-            old_token = new_token = None
             if old is not None:
                 pre_balances[i] = old.lamports
-                if (old_token := self._token_field(i, old)) is not None:
+                if old_token is not None:
                     pre_tokens.append(old_token)
             if old == new:
                 post_balances[i] = pre_balances[i]
                 if old_token is not None:
-                    post_tokens.append(old_token)
+                    post_tokens.append(self._after(old_token, written))
                 continue
             changed[key] = new
+            new_token = None
             if new is not None:
                 post_balances[i] = new.lamports
-                if (new_token := self._token_field(i, new, old_token)) is not None:
+                known = None if old_token is None or old_token.head[:32] in written else old_token
+                if (new_token := self._token_field(i, new, known)) is not None:
                     post_tokens.append(new_token)
             self._index(key, _owner_of(old_token), _owner_of(new_token))
             self._fields.change(key, old, new)
@@ -255,7 +261,7 @@ class Machine:
             self._note(i, old, pre, pre_tokens)
             self._note(i, after.get(keys.keys[i], old), post, post_tokens)
         post[0] -= lost
-        return Balances(pre, post, pre_tokens, post_tokens)
+        return Balances(pre, post, pre_tokens, [_seen_after(token, after) for token in post_tokens])
 
     def _note(self, index: int, account: Account | None, lamports: list[int], tokens: list[TokenField]) -> None:
         if account is None:
@@ -263,6 +269,11 @@ class Machine:
         lamports[index] = account.lamports
         if (token := self._token_field(index, account)) is not None:
             tokens.append(token)
+
+    def _after(self, token: TokenField, written: frozenset[bytes]) -> TokenField:
+        """One that a transaction did not change, though it may have changed the mint."""
+        mint = token.head[:32]
+        return _with_decimals(token, self._decimals(mint)) if mint in written else token
 
     def _keys_of(self, transaction: WireTransaction) -> _Keys:
         message, keys = transaction.message, transaction.static_keys
@@ -325,9 +336,11 @@ class Machine:
         if before is not None and before.head[:32] == head[:32]:
             decimals = before.decimals
         else:
-            mint = self._svm.get_account(Pubkey(head[:32]))
-            decimals = 0 if mint is None else decimals_of_mint(mint.owner, mint.data)
+            decimals = self._decimals(head[:32])
         return TokenField(index, head, owner == _TOKEN_2022, decimals)
+
+    def _decimals(self, mint: bytes) -> int:
+        return _decimals_of(self._svm.get_account(Pubkey(mint)))
 
     def _index(self, key: Pubkey, old: bytes | None, new: bytes | None) -> None:
         """Keeps the token accounts of each owner: one that belonged to `old` belongs to `new`."""
@@ -340,6 +353,20 @@ class Machine:
                 del self._tokens_of[old]
         if new is not None:
             self._tokens_of.setdefault(new, {})[bytes(key)] = None
+
+
+def _decimals_of(mint: Account | None) -> int:
+    return 0 if mint is None else decimals_of_mint(mint.owner, mint.data)
+
+
+def _seen_after(token: TokenField, after: Mapping[Pubkey, Account]) -> TokenField:
+    """With the decimals of a mint that a simulation may have made, or closed."""
+    mint = after.get(Pubkey(token.head[:32]))
+    return token if mint is None else _with_decimals(token, _decimals_of(mint))
+
+
+def _with_decimals(token: TokenField, decimals: int) -> TokenField:
+    return TokenField(token.index, token.head, token.token_2022, decimals)
 
 
 def _owner_of(token: TokenField | None) -> bytes | None:
