@@ -44,6 +44,7 @@ from tests.solana.facade_venue import (
 )
 
 BASE64 = {"encoding": "base64"}
+CLOCK_SYSVAR = "SysvarC1ock11111111111111111111111111111111"
 
 
 @pytest.fixture
@@ -295,6 +296,27 @@ async def test_a_client_that_knows_no_versions_is_told(rpc: Facade, chain: Embed
         }
     versions = {"maxSupportedTransactionVersion": 0}
     assert (await rpc.call("getTransaction", signature_of(legacy), versions))["version"] == "legacy"
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_what_may_not_be_written_is_not_shown_as_written(rpc: Facade, chain: EmbeddedChain, legacy: bool) -> None:
+    """A node takes no lock on a reserved account, nor on a program that is called, whatever a wallet asks for."""
+    wallet, other = await funded(chain), Pubkey.new_unique()
+    asked = [CLOCK_SYSVAR, SYSTEM_PROGRAM, MEMO_PROGRAM, TOKEN_PROGRAM, str(other)]
+    metas = [AccountMeta(Pubkey.from_string(key), is_signer=False, is_writable=True) for key in asked]
+    paying = transfer_of(wallet, 10**6)
+    raw = await signed(
+        chain,
+        wallet,
+        Instruction(paying.program_id, bytes(paying.data), [*paying.accounts, *metas]),
+        Instruction(Pubkey.from_string(MEMO_PROGRAM), b"called", []),
+        legacy=legacy,
+    )
+    await rpc.call("sendTransaction", base64_of(raw), BASE64)
+    config = {"maxSupportedTransactionVersion": 0, "encoding": "jsonParsed"}
+    shown = await rpc.call("getTransaction", signature_of(raw), config)
+    written = {key["pubkey"]: key["writable"] for key in shown["transaction"]["message"]["accountKeys"]}
+    assert [written[key] for key in asked] == [False, False, False, True, True]
 
 
 async def test_a_parsed_transaction_says_what_it_does(rpc: Facade, chain: EmbeddedChain) -> None:
