@@ -1,8 +1,9 @@
 """Extensions of Token-2022: what follows a mint or a token account, each with a type and a length of two bytes.
 
-They are read into the words that a node has for them. What is in those that this venue never needs is left out.
+They are read into the words that a node has for them. What is encrypted is shown as base64.
 """
 
+import base64
 import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -76,7 +77,7 @@ def _in_words(kind: int, data: bytes) -> Json:
         return {"extension": "unparsableExtension"}
     try:
         return {"extension": name, "state": _STATES_OF[name](Fields(data))}
-    except (Unreadable, IndexError):
+    except (Unreadable, IndexError, UnicodeDecodeError):
         return {"extension": "unparsableExtension"}
 
 
@@ -122,6 +123,79 @@ def _scaled(of: Fields) -> Json:
     }
 
 
+def _metadata(of: Fields) -> Json:
+    return {
+        "updateAuthority": _key(of),
+        "mint": of.key(),
+        "name": _text(of),
+        "symbol": _text(of),
+        "uri": _text(of),
+        "additionalMetadata": [[_text(of), _text(of)] for _ in range(of.u32())],
+    }
+
+
+def _text(of: Fields) -> str:
+    return of.take(of.u32()).decode()
+
+
+def _group(of: Fields) -> Json:
+    return {"updateAuthority": _key(of), "mint": of.key(), "size": of.u64(), "maxSize": of.u64()}
+
+
+def _member(of: Fields) -> Json:
+    return {"mint": of.key(), "group": of.key(), "memberNumber": of.u64()}
+
+
+# What the confidential extensions hold: public keys, and amounts that only a key can read.
+
+_PUBLIC_KEY, _ENCRYPTED, _DECRYPTABLE = 32, 64, 36
+
+
+def _base64(of: Fields, size: int) -> str:
+    return base64.b64encode(of.take(size)).decode()
+
+
+def _confidential_mint(of: Fields) -> Json:
+    authority, approves, auditor = _key(of), of.flag(), of.take(_PUBLIC_KEY)
+    shown = base64.b64encode(auditor).decode() if any(auditor) else None
+    return {"authority": authority, "autoApproveNewAccounts": approves, "auditorElgamalPubkey": shown}
+
+
+def _confidential_account(of: Fields) -> Json:
+    return {
+        "approved": of.flag(),
+        "elgamalPubkey": _base64(of, _PUBLIC_KEY),
+        "pendingBalanceLo": _base64(of, _ENCRYPTED),
+        "pendingBalanceHi": _base64(of, _ENCRYPTED),
+        "availableBalance": _base64(of, _ENCRYPTED),
+        "decryptableAvailableBalance": _base64(of, _DECRYPTABLE),
+        "allowConfidentialCredits": of.flag(),
+        "allowNonConfidentialCredits": of.flag(),
+        "pendingBalanceCreditCounter": of.u64(),
+        "maximumPendingBalanceCreditCounter": of.u64(),
+        "expectedPendingBalanceCreditCounter": of.u64(),
+        "actualPendingBalanceCreditCounter": of.u64(),
+    }
+
+
+def _confidential_fee_config(of: Fields) -> Json:
+    return {
+        "authority": _key(of),
+        "withdrawWithheldAuthorityElgamalPubkey": _base64(of, _PUBLIC_KEY),
+        "harvestToMintEnabled": of.flag(),
+        "withheldAmount": _base64(of, _ENCRYPTED),
+    }
+
+
+def _confidential_mint_burn(of: Fields) -> Json:
+    return {
+        "confidentialSupply": _base64(of, _ENCRYPTED),
+        "decryptableSupply": _base64(of, _DECRYPTABLE),
+        "supplyElgamalPubkey": _base64(of, _PUBLIC_KEY),
+        "pendingBurn": _base64(of, _ENCRYPTED),
+    }
+
+
 def _float_text(number: float) -> str:
     """As Rust writes it: never with an exponent, and without a point where there is no fraction."""
     if not math.isfinite(number):
@@ -141,6 +215,14 @@ _STATES_OF: Final[Mapping[str | None, Callable[[Fields], Json]]] = {
     "interestBearingConfig": _interest,
     "scaledUiAmountConfig": _scaled,
     "permanentDelegate": lambda of: {"delegate": _key(of)},
+    "confidentialTransferMint": _confidential_mint,
+    "confidentialTransferAccount": _confidential_account,
+    "confidentialTransferFeeConfig": _confidential_fee_config,
+    "confidentialTransferFeeAmount": lambda of: {"withheldAmount": _base64(of, _ENCRYPTED)},
+    "confidentialMintBurn": _confidential_mint_burn,
+    "tokenMetadata": _metadata,
+    "tokenGroup": _group,
+    "tokenGroupMember": _member,
     "transferHook": _pointer("programId"),
     "transferHookAccount": lambda of: {"transferring": of.flag()},
     "metadataPointer": _pointer("metadataAddress"),
