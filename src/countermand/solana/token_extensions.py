@@ -46,7 +46,7 @@ EXTENSIONS: Final = (
 
 Json = dict[str, Any]
 _NO_KEY: Final = "11111111111111111111111111111111"
-_STATES: Final = ("uninitialized", "initialized", "frozen")
+STATES: Final = ("uninitialized", "initialized", "frozen")
 
 
 def extensions_in_words(data: bytes) -> list[Json]:
@@ -81,13 +81,13 @@ def _in_words(kind: int, data: bytes) -> Json:
         return {"extension": "unparsableExtension"}
 
 
-def _key(of: Fields) -> Address | None:
+def key_or_none(of: Fields) -> Address | None:
     key = of.key()
     return None if key == _NO_KEY else key
 
 
 def _pointer(name: str) -> Callable[[Fields], Json]:
-    return lambda of: {"authority": _key(of), name: _key(of)}
+    return lambda of: {"authority": key_or_none(of), name: key_or_none(of)}
 
 
 def _fee(of: Fields) -> Json:
@@ -96,8 +96,8 @@ def _fee(of: Fields) -> Json:
 
 def _fee_config(of: Fields) -> Json:
     return {
-        "transferFeeConfigAuthority": _key(of),
-        "withdrawWithheldAuthority": _key(of),
+        "transferFeeConfigAuthority": key_or_none(of),
+        "withdrawWithheldAuthority": key_or_none(of),
         "withheldAmount": of.u64(),
         "olderTransferFee": _fee(of),
         "newerTransferFee": _fee(of),
@@ -106,7 +106,7 @@ def _fee_config(of: Fields) -> Json:
 
 def _interest(of: Fields) -> Json:
     return {
-        "rateAuthority": _key(of),
+        "rateAuthority": key_or_none(of),
         "initializationTimestamp": of.i64(),
         "preUpdateAverageRate": of.i16(),
         "lastUpdateTimestamp": of.i64(),
@@ -116,30 +116,30 @@ def _interest(of: Fields) -> Json:
 
 def _scaled(of: Fields) -> Json:
     return {
-        "authority": _key(of),
-        "multiplier": _float_text(of.f64()),
+        "authority": key_or_none(of),
+        "multiplier": float_text(of.f64()),
         "newMultiplierEffectiveTimestamp": of.i64(),
-        "newMultiplier": _float_text(of.f64()),
+        "newMultiplier": float_text(of.f64()),
     }
 
 
 def _metadata(of: Fields) -> Json:
     return {
-        "updateAuthority": _key(of),
+        "updateAuthority": key_or_none(of),
         "mint": of.key(),
-        "name": _text(of),
-        "symbol": _text(of),
-        "uri": _text(of),
-        "additionalMetadata": [[_text(of), _text(of)] for _ in range(of.u32())],
+        "name": text_of(of),
+        "symbol": text_of(of),
+        "uri": text_of(of),
+        "additionalMetadata": [[text_of(of), text_of(of)] for _ in range(of.u32())],
     }
 
 
-def _text(of: Fields) -> str:
+def text_of(of: Fields) -> str:
     return of.take(of.u32()).decode()
 
 
 def _group(of: Fields) -> Json:
-    return {"updateAuthority": _key(of), "mint": of.key(), "size": of.u64(), "maxSize": of.u64()}
+    return {"updateAuthority": key_or_none(of), "mint": of.key(), "size": of.u64(), "maxSize": of.u64()}
 
 
 def _member(of: Fields) -> Json:
@@ -156,7 +156,7 @@ def _base64(of: Fields, size: int) -> str:
 
 
 def _confidential_mint(of: Fields) -> Json:
-    authority, approves, auditor = _key(of), of.flag(), of.take(_PUBLIC_KEY)
+    authority, approves, auditor = key_or_none(of), of.flag(), of.take(_PUBLIC_KEY)
     shown = base64.b64encode(auditor).decode() if any(auditor) else None
     return {"authority": authority, "autoApproveNewAccounts": approves, "auditorElgamalPubkey": shown}
 
@@ -180,7 +180,7 @@ def _confidential_account(of: Fields) -> Json:
 
 def _confidential_fee_config(of: Fields) -> Json:
     return {
-        "authority": _key(of),
+        "authority": key_or_none(of),
         "withdrawWithheldAuthorityElgamalPubkey": _base64(of, _PUBLIC_KEY),
         "harvestToMintEnabled": of.flag(),
         "withheldAmount": _base64(of, _ENCRYPTED),
@@ -196,7 +196,7 @@ def _confidential_mint_burn(of: Fields) -> Json:
     }
 
 
-def _float_text(number: float) -> str:
+def float_text(number: float) -> str:
     """As Rust writes it: never with an exponent, and without a point where there is no fraction."""
     if not math.isfinite(number):
         return {"nan": "NaN"}.get(repr(number), repr(number))
@@ -208,13 +208,13 @@ _BARE: Final = ("immutableOwner", "nonTransferable", "nonTransferableAccount", "
 _STATES_OF: Final[Mapping[str | None, Callable[[Fields], Json]]] = {
     "transferFeeConfig": _fee_config,
     "transferFeeAmount": lambda of: {"withheldAmount": of.u64()},
-    "mintCloseAuthority": lambda of: {"closeAuthority": _key(of)},
-    "defaultAccountState": lambda of: {"accountState": _STATES[of.u8()]},
+    "mintCloseAuthority": lambda of: {"closeAuthority": key_or_none(of)},
+    "defaultAccountState": lambda of: {"accountState": STATES[of.u8()]},
     "memoTransfer": lambda of: {"requireIncomingTransferMemos": of.flag()},
     "cpiGuard": lambda of: {"lockCpi": of.flag()},
     "interestBearingConfig": _interest,
     "scaledUiAmountConfig": _scaled,
-    "permanentDelegate": lambda of: {"delegate": _key(of)},
+    "permanentDelegate": lambda of: {"delegate": key_or_none(of)},
     "confidentialTransferMint": _confidential_mint,
     "confidentialTransferAccount": _confidential_account,
     "confidentialTransferFeeConfig": _confidential_fee_config,
@@ -228,5 +228,5 @@ _STATES_OF: Final[Mapping[str | None, Callable[[Fields], Json]]] = {
     "metadataPointer": _pointer("metadataAddress"),
     "groupPointer": _pointer("groupAddress"),
     "groupMemberPointer": _pointer("memberAddress"),
-    "pausableConfig": lambda of: {"authority": _key(of), "paused": of.flag()},
+    "pausableConfig": lambda of: {"authority": key_or_none(of), "paused": of.flag()},
 }
