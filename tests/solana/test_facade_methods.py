@@ -500,6 +500,26 @@ async def test_a_simulation_shows_the_balances_that_a_landing_has(
     assert [balance["uiTokenAmount"]["amount"] for balance in told["preTokenBalances"]] == ["5"]
 
 
+async def test_a_program_that_is_missing_is_told_from_an_account_that_is_none(
+    rpc: Facade, chain: EmbeddedChain
+) -> None:
+    """The first is what a client on the wrong cluster reads."""
+    wallet = await funded(chain)
+    missing, plain = Instruction(Pubkey.new_unique(), b"", []), Instruction((await funded(chain)).pubkey(), b"", [])
+    not_there = "ProgramAccountNotFound", "Attempt to load a program that does not exist"
+    no_program = "InvalidProgramForExecution", "This program may not be used for executing instructions"
+    memo = Instruction(Pubkey.from_string(MEMO_PROGRAM), b"x", [])
+    for called, (error, words) in (
+        ((memo, missing, plain), not_there),
+        ((plain,), no_program),
+        ((plain, missing), no_program),
+    ):
+        raw = base64_of(await signed(chain, wallet, *called))
+        assert (await rpc.value("simulateTransaction", raw, BASE64))["err"] == error
+        refused = await rpc.fails("sendTransaction", raw, BASE64)
+        assert (refused["data"]["err"], refused["message"]) == (error, f"Transaction simulation failed: {words}")
+
+
 async def test_balances_have_the_decimals_that_their_mint_has_then(rpc: Facade, chain: EmbeddedChain) -> None:
     """A mint that a transaction makes, and one that it closes; in a simulation too."""
     wallet, program = await funded(chain), Pubkey.from_string(TOKEN_2022_PROGRAM)

@@ -19,7 +19,7 @@ from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTra
 
 from countermand import own_solders
 from countermand.solana.durable_nonce import nonce_value, with_value
-from countermand.solana.errors import json_error
+from countermand.solana.errors import INVALID_PROGRAM, PROGRAM_NOT_FOUND, json_error
 from countermand.solana.fields import FieldIndex
 from countermand.solana.ledger import InnerCall, Meta, TokenField
 from countermand.solana.ledger_store import StoredAccount
@@ -175,7 +175,7 @@ class Machine:
         result = self._svm.send_transaction(transaction.versioned)
         error = None
         if isinstance(result, FailedTransactionMetadata):
-            error = json_error(result.err())
+            error = self._error_of(result, transaction)
             result = result.meta()
             if result.signature() == _NO_SIGNATURE:
                 return Rejected(error)
@@ -240,7 +240,7 @@ class Machine:
         accounts = [] if failed else cast(SimulatedTransactionInfo, result).post_accounts()
         included = not failed or meta.signature() != _NO_SIGNATURE
         return MachineSimulation(
-            error=json_error(result.err()) if isinstance(result, FailedTransactionMetadata) else None,
+            error=self._error_of(result, transaction) if isinstance(result, FailedTransactionMetadata) else None,
             logs=meta.logs(),
             units_consumed=meta.compute_units_consumed(),
             accounts=accounts,
@@ -251,6 +251,16 @@ class Machine:
             fee=meta.fee() if included else None,
             balances=self._balances(keys, dict(accounts), meta.fee() if failed else 0) if included else None,
         )
+
+    def _error_of(self, failed: FailedTransactionMetadata, transaction: WireTransaction) -> JsonError:
+        """The machine does not tell a program that is missing from an account that is none; a node does."""
+        error = json_error(failed.err())
+        if error != INVALID_PROGRAM:
+            return error
+        called = (transaction.static_keys[each.program_id_index] for each in transaction.message.instructions)
+        programs = (self.get(key) for key in called)
+        first = next((program for program in programs if program is None or not program.executable), _GONE)
+        return PROGRAM_NOT_FOUND if first is None else error
 
     def _balances(self, keys: _Keys, after: Mapping[Pubkey, Account], lost: int) -> Balances:
         """Of a simulation. `lost`: what its payer pays for nothing."""
