@@ -29,6 +29,7 @@ from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
     SYSVAR_OWNER,
     TOKEN_2022_PROGRAM,
+    UPGRADEABLE_LOADER,
     decimals_of_mint,
     is_token_account,
 )
@@ -39,6 +40,7 @@ from countermand.values.structs import Struct
 _NO_SIGNATURE: Final = Signature.default()
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
 _SYSVAR: Final = Pubkey.from_string(SYSVAR_OWNER)
+_LOADER: Final = Pubkey.from_string(UPGRADEABLE_LOADER)
 _TOKEN_2022: Final = Pubkey.from_string(TOKEN_2022_PROGRAM)
 _GONE: Final = Account(0, b"", _SYSTEM, executable=False)
 _LOOKUP_TABLE_HEADER_BYTES: Final = 56
@@ -202,6 +204,8 @@ class Machine:
                     post_tokens.append(new_token)
             self._index(key, _owner_of(old_token), _owner_of(new_token))
             self._fields.change(key, old, new)
+            if new is None and old is not None and old.owner == _LOADER:
+                self._forget_programs(writable)
         meta = Meta(
             fee=result.fee(),
             units_consumed=result.compute_units_consumed(),
@@ -216,6 +220,13 @@ class Machine:
             loaded_readonly=[bytes(key) for key in keys.loaded_readonly],
         )
         return Execution(error, changed, keys.keys, meta)
+
+    def _forget_programs(self, keys: Sequence[Pubkey]) -> None:
+        """The machine would go on running a program whose code was closed."""
+        for key in keys:
+            account = self.get(key)
+            if account is not None and account.executable:
+                self._svm.set_account(key, account)
 
     def _renewed(
         self, key: Pubkey, old: Account | None, new: Account | None, next_nonce: bytes, *, in_any_case: bool

@@ -11,10 +11,10 @@ from countermand.solana.facade.encode import token_amount
 from countermand.solana.facade.errors import invalid_params, unsupported_version
 from countermand.solana.facade.params import TransactionEncoding, WireEncoding, base58_bytes, base64_bytes
 from countermand.solana.facade.parsed import Instruction, parsed_instruction
-from countermand.solana.facade.parsed_accounts import UPGRADEABLE_LOADER
 from countermand.solana.ledger import DetailedSimulation, InnerInstructions, LedgerTransaction, ReturnData, TokenBalance
 from countermand.solana.port import PACKET_BYTES_MAX, Address, JsonError
 from countermand.solana.reserved_keys import RESERVED_KEYS
+from countermand.solana.tokens import UPGRADEABLE_LOADER
 from countermand.solana.wire import MalformedTransaction, WireTransaction, read_transaction
 
 _TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
