@@ -16,14 +16,18 @@ from solders.pubkey import Pubkey
 from solders.system_program import (
     CreateAccountParams,
     CreateAccountWithSeedParams,
+    TransferParams,
     create_account,
     create_account_with_seed,
+    transfer,
 )
 from solders.transaction import VersionedTransaction
 
 from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.programs.accounts import create_associated
 from countermand.solana.tokens import (
+    MEMO_PROGRAM,
+    SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_ACCOUNT_BYTES,
     TOKEN_PROGRAM,
@@ -153,6 +157,31 @@ def test_a_mint_is_closed_and_comes_back_without_extensions_under_either_program
     else:
         sends(alice, [closes])
         sends(alice, again, mint)
+
+
+@pytest.mark.parametrize(
+    ("owner", "size"),
+    [(SYSTEM_PROGRAM, 0), (MEMO_PROGRAM, 0), (MEMO_PROGRAM, 10), (SYSTEM_PROGRAM, 44), (TOKEN_PROGRAM, 82)],
+)
+def test_a_mint_is_closed_and_its_address_becomes_something_else(alice: Trader, owner: str, size: int) -> None:
+    """The accounts of its tokens stay, and what is at the address of their mint may be of any length."""
+    mint, own = Keypair(), bytes(alice.key.pubkey())
+    account = associated_token_address(alice.wallet, str(mint.pubkey()), TOKEN_2022_PROGRAM)
+    meta = [AccountMeta(mint.pubkey(), is_signer=False, is_writable=True)]
+    makes = [
+        creates(alice, mint, CLOSABLE_MINT_BYTES, TOKEN_2022_PROGRAM),
+        Instruction(key(TOKEN_2022_PROGRAM), bytes([CLOSE_AUTHORITY, 1]) + own, meta),
+        Instruction(key(TOKEN_2022_PROGRAM), bytes([INITIALIZE_MINT, 6]) + own + b"\0", meta),
+        create_associated(alice.wallet, alice.wallet, str(mint.pubkey()), TOKEN_2022_PROGRAM),
+    ]
+    sends(alice, makes, mint)
+    sends(alice, [token(alice, CLOSE, b"", mint.pubkey(), alice.key.pubkey(), of=TOKEN_2022_PROGRAM)])
+    sends(alice, [creates(alice, mint, size, owner)], mint)
+    gift = TransferParams(from_pubkey=alice.key.pubkey(), to_pubkey=key(account), lamports=7)
+    sends(alice, [transfer(gift)])
+    shown = alice.venue.rpc("getAccountInfo", account, {"encoding": "jsonParsed"})
+    assert isinstance(shown["data"], list), "its amount has no decimals"
+    sends(alice, [token(alice, CLOSE, b"", account, alice.key.pubkey(), of=TOKEN_2022_PROGRAM)])
 
 
 def test_an_account_is_made_with_a_key_of_ones_own_and_a_long_seed(alice: Trader) -> None:

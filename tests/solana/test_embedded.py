@@ -4,6 +4,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 
 import pytest
 from solders.address_lookup_table_account import AddressLookupTableAccount
@@ -17,11 +18,14 @@ from solders.system_program import TransferParams, transfer
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.solana.embedded import EmbeddedChain, Genesis, Landed, Submitted
 from countermand.solana.port import AccountInfo
+from countermand.solana.programs import limit_order
+from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.tokens import (
     SOL_MINT,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
+    UPGRADEABLE_LOADER,
     USDC_MINT,
     associated_token_address,
     mint_bytes,
@@ -88,6 +92,38 @@ async def test_one_message_with_two_valid_signatures_lands_once(chain: EmbeddedC
     assert (await chain.submit(twin)).dropped == "AlreadyProcessed"
     assert (await chain.preflight(twin)).error == "AlreadyProcessed"
     assert await lamports_of(chain, address(BOB)) == SOL
+
+
+@pytest.mark.parametrize("code_is_first", [False, True])
+async def test_a_program_that_was_closed_runs_no_more(chain: EmbeddedChain, code_is_first: bool) -> None:
+    """Not only from the next start on. The machine writes accounts in the order of their keys."""
+    loader = Pubkey.from_string(UPGRADEABLE_LOADER)
+    programs = (wallet(number).pubkey() for number in count(10))
+    pairs = ((Pubkey.find_program_address([bytes(program)], loader)[0], program) for program in programs)
+    code, program = next(pair for pair in pairs if (bytes(pair[0]) < bytes(pair[1])) is code_is_first)
+    elf = program_builds()[limit_order.PROGRAM]
+    header = (3).to_bytes(4, "little") + bytes(8) + b"\1" + bytes(ALICE.pubkey())
+    await chain.put_accounts(
+        {
+            str(code): AccountInfo(SOL, UPGRADEABLE_LOADER, header + elf, executable=False),
+            str(program): AccountInfo(
+                SOL, UPGRADEABLE_LOADER, (2).to_bytes(4, "little") + bytes(code), executable=True
+            ),
+        }
+    )
+
+    async def fails(instruction: Instruction) -> object:
+        raw = signed([instruction], [ALICE], (await chain.latest_blockhash()).blockhash)
+        return (await chain.submit(raw)).error
+
+    calls = Instruction(program, b"12345678", [])
+    assert await fails(calls) == {"InstructionError": [0, {"Custom": 4100}]}, "it runs, at another address than its own"
+    own = AccountMeta(ALICE.pubkey(), is_signer=True, is_writable=True)
+    metas = [AccountMeta(key, is_signer=False, is_writable=True) for key in (code, ALICE.pubkey())]
+    closes = [*metas, own, AccountMeta(program, is_signer=False, is_writable=True)]
+    assert await fails(Instruction(loader, (5).to_bytes(4, "little"), closes)) is None
+    again = Instruction(program, b"12345679", [])
+    assert await fails(again) == {"InstructionError": [0, "UnsupportedProgramId"]}
 
 
 async def test_a_blockhash_dies_after_150_slots(chain: EmbeddedChain, clock: ManualClock) -> None:

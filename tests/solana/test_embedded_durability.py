@@ -11,7 +11,8 @@ from countermand.solana.embedded import (
     LedgerUnavailable,
 )
 from countermand.solana.ledger_store import LedgerEpoch
-from countermand.solana.port import ChainUnavailable
+from countermand.solana.machine import Machine
+from countermand.solana.port import AccountInfo, ChainUnavailable
 from countermand.solana.tokens import SYSTEM_PROGRAM, USDC_MINT, associated_token_address
 from countermand.solana.upkeep import RELOAD_PAUSE_MS
 from tests.gifts import faucet_of
@@ -321,6 +322,56 @@ async def test_a_defect_stops_the_chain_instead_of_hanging_it(store: FaultyStore
         await chain.submit(await pays(chain, ALICE, address(BOB), SOL))
     await chain.stopped()
     await chain.close()
+
+
+async def test_a_defect_after_an_execution_is_forgotten_by_the_machine_too(
+    store: FaultyStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the machine did is in no ledger then: it must not be shown, nor stay, nor happen once more."""
+    chain = await funded(store, clock)
+    store.gate.clear()
+    store.waiting.clear()
+    earlier = asyncio.create_task(chain.submit(await pays(chain, ALICE, address(CAROL), SOL)))
+    await store.waiting.wait()
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    monkeypatch.setattr(Machine, "_renewed", _broken)
+    with pytest.raises(TypeError):
+        await chain.submit(raw)
+    with pytest.raises(ChainUnavailable):
+        await chain.submit(raw)
+    with pytest.raises(ChainUnavailable):
+        await chain.accounts([address(BOB)])
+    monkeypatch.undo()
+    store.gate.set()
+    assert (await earlier).landed, "it was executed before"
+    await chain.ready()
+    assert await lamports_of(chain, address(BOB)) == 0
+    assert await lamports_of(chain, address(CAROL)) == SOL
+    assert await chain.signature_status(signature_of(raw)) is None
+    assert (await chain.submit(raw)).landed
+    assert (await chain.submit(raw)).dropped == "AlreadyProcessed"
+    assert await lamports_of(chain, address(BOB)) == SOL
+    await chain.close()
+
+
+async def test_a_defect_while_accounts_are_set_is_forgotten_too(
+    store: FaultyStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await funded(store, clock)
+    rich = AccountInfo(SOL, SYSTEM_PROGRAM, b"", executable=False)
+    monkeypatch.setattr(Machine, "_index", _broken)
+    with pytest.raises(TypeError):
+        await chain.put_accounts({address(BOB): rich})
+    monkeypatch.undo()
+    await chain.ready()
+    assert await lamports_of(chain, address(BOB)) == 0
+    await chain.put_accounts({address(BOB): rich})
+    assert await lamports_of(chain, address(BOB)) == SOL
+    await chain.close()
+
+
+def _broken(*_: object, **__: object) -> None:
+    raise TypeError("a defect")
 
 
 class LostStore(FaultyStore):

@@ -19,10 +19,12 @@ from solders.rpc.responses import (
     GetTokenAccountsByDelegateJsonParsedResp,
     GetTokenLargestAccountsResp,
 )
+from solders.system_program import CreateAccountWithSeedParams, create_account_with_seed
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade import accounts, encode
 from countermand.solana.port import AccountInfo
+from countermand.solana.token_extensions import extensions_in_words
 from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
@@ -318,6 +320,139 @@ async def test_extensions_of_tokens_in_words(rpc: Facade, chain: EmbeddedChain) 
         {"extension": "unparsableExtension"},
     ]
     assert "extensions" not in (await parsed(rpc, USDC_MINT))["parsed"]["info"]
+
+
+def borsh(text: str) -> bytes:
+    return struct.pack("<I", len(text.encode())) + text.encode()
+
+
+ONE, TWO = Pubkey(bytes([1] * 32)), Pubkey(bytes([2] * 32))
+KEY_OF_3 = base64.b64encode(bytes([3] * 32)).decode()
+CIPHERTEXT_OF_4 = base64.b64encode(bytes([4] * 64)).decode()
+CIPHERTEXT_OF_5 = base64.b64encode(bytes([5] * 36)).decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "name", "state"),
+    [
+        (
+            19,
+            bytes(ONE) + bytes(TWO) + b"".join(map(borsh, ("Großes", "G", "ipfs://x"))) + b"\1\0\0\0\1\0\0\0k\1\0\0\0v",
+            "tokenMetadata",
+            {
+                "updateAuthority": str(ONE),
+                "mint": str(TWO),
+                "name": "Großes",
+                "symbol": "G",
+                "uri": "ipfs://x",
+                "additionalMetadata": [["k", "v"]],
+            },
+        ),
+        (
+            21,
+            bytes(32) + bytes(TWO) + struct.pack("<QQ", 1, 9),
+            "tokenGroup",
+            {"updateAuthority": None, "mint": str(TWO), "size": 1, "maxSize": 9},
+        ),
+        (
+            23,
+            bytes(ONE) + bytes(TWO) + struct.pack("<Q", 3),
+            "tokenGroupMember",
+            {"mint": str(ONE), "group": str(TWO), "memberNumber": 3},
+        ),
+        (
+            4,
+            bytes(ONE) + b"\1" + bytes(32),
+            "confidentialTransferMint",
+            {"authority": str(ONE), "autoApproveNewAccounts": True, "auditorElgamalPubkey": None},
+        ),
+        (
+            5,
+            b"\1" + bytes([3] * 32) + bytes([4] * 192) + bytes([5] * 36) + b"\1\0" + struct.pack("<4Q", 1, 2, 3, 4),
+            "confidentialTransferAccount",
+            {
+                "approved": True,
+                "elgamalPubkey": KEY_OF_3,
+                "pendingBalanceLo": CIPHERTEXT_OF_4,
+                "pendingBalanceHi": CIPHERTEXT_OF_4,
+                "availableBalance": CIPHERTEXT_OF_4,
+                "decryptableAvailableBalance": CIPHERTEXT_OF_5,
+                "allowConfidentialCredits": True,
+                "allowNonConfidentialCredits": False,
+                "pendingBalanceCreditCounter": 1,
+                "maximumPendingBalanceCreditCounter": 2,
+                "expectedPendingBalanceCreditCounter": 3,
+                "actualPendingBalanceCreditCounter": 4,
+            },
+        ),
+        (
+            16,
+            bytes(32) + bytes([3] * 32) + b"\0" + bytes([4] * 64),
+            "confidentialTransferFeeConfig",
+            {
+                "authority": None,
+                "withdrawWithheldAuthorityElgamalPubkey": KEY_OF_3,
+                "harvestToMintEnabled": False,
+                "withheldAmount": CIPHERTEXT_OF_4,
+            },
+        ),
+        (17, bytes([4] * 64), "confidentialTransferFeeAmount", {"withheldAmount": CIPHERTEXT_OF_4}),
+        (
+            24,
+            bytes([4] * 64) + bytes([5] * 36) + bytes([3] * 32) + bytes([4] * 64),
+            "confidentialMintBurn",
+            {
+                "confidentialSupply": CIPHERTEXT_OF_4,
+                "decryptableSupply": CIPHERTEXT_OF_5,
+                "supplyElgamalPubkey": KEY_OF_3,
+                "pendingBurn": CIPHERTEXT_OF_4,
+            },
+        ),
+    ],
+)
+def test_an_extension_in_words(kind: int, data: bytes, name: str, state: dict[str, Any]) -> None:
+    entry = struct.pack("<HH", kind, len(data)) + data
+    assert extensions_in_words(entry) == [{"extension": name, "state": state}]
+    shorter = struct.pack("<HH", kind, len(data) - 1) + data[:-1]
+    assert extensions_in_words(shorter) == [{"extension": "unparsableExtension"}]
+
+
+async def test_metadata_that_the_program_wrote(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet, program = await funded(chain), Pubkey.from_string(TOKEN_2022_PROGRAM)
+    own, mint = wallet.pubkey(), Pubkey.create_with_seed(wallet.pubkey(), "mint", program)
+
+    def token(data: bytes, *accounts: Pubkey) -> Instruction:
+        metas = [AccountMeta(key, is_signer=key == own, is_writable=key == mint) for key in accounts]
+        return Instruction(program, data, metas)
+
+    raw = await signed(
+        chain,
+        wallet,
+        create_account_with_seed(
+            CreateAccountWithSeedParams(
+                from_pubkey=own, to_pubkey=mint, base=own, seed="mint", lamports=10**8, space=234, owner=program
+            )
+        ),
+        token(b"\x27\0" + bytes(own) + bytes(mint), mint),
+        token(b"\x14\6" + bytes(own) + b"\0", mint),
+        token(bytes.fromhex("d2e11ea258b84d8d") + borsh("Name") + borsh("SYM") + borsh("uri"), mint, own, mint, own),
+    )
+    await rpc.call("sendTransaction", base64_of(raw), {"encoding": "base64"})
+    extensions = (await parsed(rpc, str(mint)))["parsed"]["info"]["extensions"]
+    assert extensions == [
+        {"extension": "metadataPointer", "state": {"authority": str(own), "metadataAddress": str(mint)}},
+        {
+            "extension": "tokenMetadata",
+            "state": {
+                "updateAuthority": str(own),
+                "mint": str(mint),
+                "name": "Name",
+                "symbol": "SYM",
+                "uri": "uri",
+                "additionalMetadata": [],
+            },
+        },
+    ]
 
 
 async def test_a_multisig_in_words(rpc: Facade, chain: EmbeddedChain) -> None:

@@ -14,7 +14,7 @@ from solders.pubkey import Pubkey
 
 from countermand.solana.facade.parsed import Instruction as Called
 from countermand.solana.facade.parsed import parsed_instruction
-from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 
 A, B, C, D = (Pubkey.new_unique() for _ in range(4))
 KEYS = {str(A): "A", str(B): "B", str(C): "C", str(D): "D"}
@@ -253,9 +253,247 @@ def test_the_token_programs_in_words(program: str, data: bytes, accounts: int, k
     assert words == {"type": kind, "info": info}
 
 
+def text(value: str) -> bytes:
+    return struct.pack("<I", len(value)) + value.encode()
+
+
+ONE_SOME, ONE_NONE = bytes(D), bytes(32)
+FEE_IN_UNITS = {"amount": "2", "decimals": 6, "uiAmountString": "0.000002"}
+MINT_AND_AUTHORITY = {"mint": "A", "authority": "B"}
+
+
+@pytest.mark.parametrize(
+    ("data", "accounts", "kind", "info"),
+    [
+        (b"\x19" + SOME, 1, "initializeMintCloseAuthority", {"mint": "A", "newAuthority": "D"}),
+        (b"\x19" + NONE, 1, "initializeMintCloseAuthority", {"mint": "A", "newAuthority": None}),
+        (
+            b"\x1a\0" + SOME + NONE + struct.pack("<HQ", 42, 2121),
+            1,
+            "initializeTransferFeeConfig",
+            {"mint": "A", "transferFeeConfigAuthority": "D", "transferFeeBasisPoints": 42, "maximumFee": 2121},
+        ),
+        (
+            b"\x1a\1" + AMOUNT + b"\6" + struct.pack("<Q", 2),
+            4,
+            "transferCheckedWithFee",
+            {
+                "source": "A",
+                "mint": "B",
+                "destination": "C",
+                "authority": "D",
+                "tokenAmount": IN_UNITS,
+                "feeAmount": FEE_IN_UNITS,
+            },
+        ),
+        (
+            b"\x1a\2",
+            3,
+            "withdrawWithheldTokensFromMint",
+            {"mint": "A", "feeRecipient": "B", "withdrawWithheldAuthority": "C"},
+        ),
+        (
+            b"\x1a\3\1",
+            4,
+            "withdrawWithheldTokensFromAccounts",
+            {"mint": "A", "feeRecipient": "B", "withdrawWithheldAuthority": "C", "sourceAccounts": ["D"]},
+        ),
+        (b"\x1a\4", 3, "harvestWithheldTokensToMint", {"mint": "A", "sourceAccounts": ["B", "C"]}),
+        (
+            b"\x1a\5" + struct.pack("<HQ", 42, 2121),
+            2,
+            "setTransferFee",
+            {"mint": "A", "transferFeeConfigAuthority": "B", "transferFeeBasisPoints": 42, "maximumFee": 2121},
+        ),
+        (b"\x1c\0\2", 1, "initializeDefaultAccountState", {"mint": "A", "accountState": "frozen"}),
+        (
+            b"\x1c\1\1",
+            4,
+            "updateDefaultAccountState",
+            {"mint": "A", "multisigFreezeAuthority": "B", "signers": ["C", "D"], "accountState": "initialized"},
+        ),
+        (
+            b"\x1d\2\0\x08\0\x19\0",
+            4,
+            "reallocate",
+            {
+                "account": "A",
+                "payer": "B",
+                "systemProgram": "C",
+                "owner": "D",
+                "extensionTypes": ["transferFeeAmount", "memoTransfer", "scaledUiAmount"],
+            },
+        ),
+        (b"\x1e\0", 2, "enableRequiredMemoTransfers", {"account": "A", "owner": "B"}),
+        (b"\x1e\1", 2, "disableRequiredMemoTransfers", {"account": "A", "owner": "B"}),
+        (b"\x1f", 3, "createNativeMint", {"payer": "A", "nativeMint": "B", "systemProgram": "C"}),
+        (b"\x20", 1, "initializeNonTransferableMint", {"mint": "A"}),
+        (
+            b"\x21\0" + ONE_NONE + struct.pack("<h", -5),
+            1,
+            "initializeInterestBearingConfig",
+            {"mint": "A", "rateAuthority": None, "rate": -5},
+        ),
+        (
+            b"\x21\1" + struct.pack("<h", 7),
+            2,
+            "updateInterestBearingConfigRate",
+            {"mint": "A", "rateAuthority": "B", "newRate": 7},
+        ),
+        (b"\x22\0", 2, "enableCpiGuard", {"account": "A", "owner": "B"}),
+        (b"\x22\1", 3, "disableCpiGuard", {"account": "A", "multisigOwner": "B", "signers": ["C"]}),
+        (b"\x23" + ONE_SOME, 1, "initializePermanentDelegate", {"mint": "A", "delegate": "D"}),
+        (b"\x24\0" + ONE_NONE + ONE_SOME, 1, "initializeTransferHook", {"mint": "A", "programId": "D"}),
+        (b"\x24\1" + ONE_SOME, 2, "updateTransferHook", {**MINT_AND_AUTHORITY, "programId": "D"}),
+        (
+            b"\x27\0" + ONE_SOME + ONE_SOME,
+            1,
+            "initializeMetadataPointer",
+            {"mint": "A", "authority": "D", "metadataAddress": "D"},
+        ),
+        (b"\x27\1" + ONE_NONE, 2, "updateMetadataPointer", MINT_AND_AUTHORITY),
+        (b"\x28\0" + ONE_NONE + ONE_SOME, 1, "initializeGroupPointer", {"mint": "A", "groupAddress": "D"}),
+        (b"\x29\1" + ONE_SOME, 2, "updateGroupMemberPointer", {**MINT_AND_AUTHORITY, "memberAddress": "D"}),
+        (
+            b"\x2b\0" + ONE_SOME + struct.pack("<d", 1.5),
+            1,
+            "initializeScaledUiAmountConfig",
+            {"mint": "A", "authority": "D", "multiplier": "1.5"},
+        ),
+        (
+            b"\x2b\1" + struct.pack("<dq", 2, 99),
+            2,
+            "updateMultiplier",
+            {**MINT_AND_AUTHORITY, "newMultiplier": "2", "newMultiplierTimestamp": 99},
+        ),
+        (b"\x2c\0" + ONE_NONE, 1, "initializePausableConfig", {"mint": "A", "authority": None}),
+        (b"\x2c\1", 2, "pause", MINT_AND_AUTHORITY),
+        (b"\x2c\2", 2, "resume", MINT_AND_AUTHORITY),
+        (b"\x2d\0", 3, "unwrapLamports", {"source": "A", "destination": "B", "authority": "C"}),
+        (
+            b"\x2d\1" + AMOUNT,
+            3,
+            "unwrapLamports",
+            {"source": "A", "destination": "B", "authority": "C", "amount": "1500000"},
+        ),
+        (
+            b"\xff\3\x09\3" + AMOUNT + b"\1\1\x11",
+            4,
+            "batch",
+            {
+                "instructions": [
+                    {
+                        "type": "transfer",
+                        "info": {"source": "A", "destination": "B", "authority": "C", "amount": "1500000"},
+                    },
+                    {"type": "syncNative", "info": {"account": "D"}},
+                ]
+            },
+        ),
+        (
+            bytes.fromhex("d2e11ea258b84d8d") + text("Mega") + text("M") + text("uri"),
+            4,
+            "initializeTokenMetadata",
+            {
+                "metadata": "A",
+                "updateAuthority": "B",
+                "mint": "C",
+                "mintAuthority": "D",
+                "name": "Mega",
+                "symbol": "M",
+                "uri": "uri",
+            },
+        ),
+        (
+            bytes.fromhex("dde9312db5cadcc8") + b"\2" + text("new"),
+            2,
+            "updateTokenMetadataField",
+            {"metadata": "A", "updateAuthority": "B", "field": "uri", "value": "new"},
+        ),
+        (
+            bytes.fromhex("dde9312db5cadcc8") + b"\3" + text("key") + text("new"),
+            2,
+            "updateTokenMetadataField",
+            {"metadata": "A", "updateAuthority": "B", "field": "key", "value": "new"},
+        ),
+        (
+            bytes.fromhex("ea122038598d25b5") + b"\1" + text("key"),
+            2,
+            "removeTokenMetadataKey",
+            {"metadata": "A", "updateAuthority": "B", "key": "key", "idempotent": True},
+        ),
+        (
+            bytes.fromhex("d7e4a6e45464567b") + ONE_NONE,
+            2,
+            "updateTokenMetadataAuthority",
+            {"metadata": "A", "updateAuthority": "B", "newAuthority": None},
+        ),
+        (
+            bytes.fromhex("faa6b4fa0d0cb846") + b"\1" + struct.pack("<Q", 1) + b"\0",
+            1,
+            "emitTokenMetadata",
+            {"metadata": "A", "start": 1},
+        ),
+        (
+            bytes.fromhex("79716c2736330004") + ONE_SOME + struct.pack("<Q", 300),
+            3,
+            "initializeTokenGroup",
+            {"group": "A", "mint": "B", "mintAuthority": "C", "updateAuthority": "D", "maxSize": 300},
+        ),
+        (
+            bytes.fromhex("6c25ab8ff81e126e") + struct.pack("<Q", 500),
+            2,
+            "updateTokenGroupMaxSize",
+            {"group": "A", "updateAuthority": "B", "maxSize": 500},
+        ),
+        (
+            bytes.fromhex("a1695801edddd8cb") + ONE_SOME,
+            2,
+            "updateTokenGroupAuthority",
+            {"group": "A", "updateAuthority": "B", "newAuthority": "D"},
+        ),
+    ],
+)
+def test_extensions_of_token_2022_in_words(data: bytes, accounts: int, kind: str, info: dict[str, Any]) -> None:
+    shown = called(TOKEN_2022_PROGRAM, data, *(A, B, C, D)[:accounts])
+    for name in ("tokenAmount", "feeAmount"):
+        shown["info"].get(name, {}).pop("uiAmount", None)
+    assert shown == {"type": kind, "info": info}
+
+
+def test_a_member_of_a_group_in_words() -> None:
+    accounts = (A, B, C, D, A)
+    roles = ("member", "memberMint", "memberMintAuthority", "group", "groupUpdateAuthority")
+    shown = called(TOKEN_2022_PROGRAM, bytes.fromhex("9820deb0dfed7486"), *accounts)
+    assert shown == {"type": "initializeTokenGroupMember", "info": dict(zip(roles, "ABCDA", strict=True))}
+
+
+def test_a_nested_account_in_words() -> None:
+    accounts = (A, B, C, D, A, B, Pubkey.from_string(TOKEN_PROGRAM))
+    roles = ("nestedSource", "nestedMint", "destination", "nestedOwner", "ownerMint", "wallet", "tokenProgram")
+    shown = called(ASSOCIATED_TOKEN_PROGRAM, b"\2", *accounts)
+    assert shown == {
+        "type": "recoverNested",
+        "info": dict(zip(roles, [*"ABCDAB", TOKEN_PROGRAM], strict=True)),
+    }
+    assert called(ASSOCIATED_TOKEN_PROGRAM, b"\2", *accounts[:6]) is None
+
+
 @pytest.mark.parametrize(
     ("program", "data", "accounts"),
     [
+        (TOKEN_2022_PROGRAM, b"\x1a\x06", 4),
+        (TOKEN_2022_PROGRAM, b"\x1a\3\2", 4),
+        (TOKEN_2022_PROGRAM, b"\x1b\0" + bytes(65), 1),
+        (TOKEN_2022_PROGRAM, b"\x1c\0\7", 1),
+        (TOKEN_2022_PROGRAM, b"\x27\2", 2),
+        (TOKEN_2022_PROGRAM, b"\x27", 2),
+        (TOKEN_2022_PROGRAM, b"\xff\1\2\xff\0", 4),
+        (TOKEN_2022_PROGRAM, b"\xff\5\1\x11", 4),
+        (TOKEN_2022_PROGRAM, b"\xff\1\x09\x11", 4),
+        (TOKEN_2022_PROGRAM, b"\xff\1\1\xfe", 4),
+        (TOKEN_2022_PROGRAM, bytes.fromhex("dde9312db5cadcc8") + b"\4" + text("new"), 2),
+        (TOKEN_2022_PROGRAM, bytes.fromhex("d2e11ea258b84d8d") + text("\x00")[:-1] + b"\xff", 4),
         (SYSTEM_PROGRAM, b"", 2),
         (SYSTEM_PROGRAM, b"\2\0\0", 2),
         (SYSTEM_PROGRAM, struct.pack("<I", 99), 2),

@@ -16,6 +16,7 @@ from solders.keypair import Keypair
 from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+from solders.system_program import CreateAccountWithSeedParams, create_account_with_seed
 from solders.transaction import VersionedTransaction
 from spl.token.instructions import create_idempotent_associated_token_account
 
@@ -24,6 +25,7 @@ from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     MEMO_PROGRAM,
     SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     USDC_MINT,
     associated_token_address,
@@ -42,6 +44,7 @@ from tests.solana.facade_venue import (
 )
 
 BASE64 = {"encoding": "base64"}
+CLOCK_SYSVAR = "SysvarC1ock11111111111111111111111111111111"
 
 
 @pytest.fixture
@@ -295,6 +298,27 @@ async def test_a_client_that_knows_no_versions_is_told(rpc: Facade, chain: Embed
     assert (await rpc.call("getTransaction", signature_of(legacy), versions))["version"] == "legacy"
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_what_may_not_be_written_is_not_shown_as_written(rpc: Facade, chain: EmbeddedChain, legacy: bool) -> None:
+    """A node takes no lock on a reserved account, nor on a program that is called, whatever a wallet asks for."""
+    wallet, other = await funded(chain), Pubkey.new_unique()
+    asked = [CLOCK_SYSVAR, SYSTEM_PROGRAM, MEMO_PROGRAM, TOKEN_PROGRAM, str(other)]
+    metas = [AccountMeta(Pubkey.from_string(key), is_signer=False, is_writable=True) for key in asked]
+    paying = transfer_of(wallet, 10**6)
+    raw = await signed(
+        chain,
+        wallet,
+        Instruction(paying.program_id, bytes(paying.data), [*paying.accounts, *metas]),
+        Instruction(Pubkey.from_string(MEMO_PROGRAM), b"called", []),
+        legacy=legacy,
+    )
+    await rpc.call("sendTransaction", base64_of(raw), BASE64)
+    config = {"maxSupportedTransactionVersion": 0, "encoding": "jsonParsed"}
+    shown = await rpc.call("getTransaction", signature_of(raw), config)
+    written = {key["pubkey"]: key["writable"] for key in shown["transaction"]["message"]["accountKeys"]}
+    assert [written[key] for key in asked] == [False, False, False, True, True]
+
+
 async def test_a_parsed_transaction_says_what_it_does(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = str(Pubkey.new_unique())
     signature = await faucet_of(chain).mint_to(wallet, USDC_MINT, 1_500_000)
@@ -474,6 +498,60 @@ async def test_a_simulation_shows_the_balances_that_a_landing_has(
     names = ("fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances", "err", "loadedAddresses")
     assert {name: told[name] for name in names} == {name: landed["meta"][name] for name in names}
     assert [balance["uiTokenAmount"]["amount"] for balance in told["preTokenBalances"]] == ["5"]
+
+
+async def test_a_program_that_is_missing_is_told_from_an_account_that_is_none(
+    rpc: Facade, chain: EmbeddedChain
+) -> None:
+    """The first is what a client on the wrong cluster reads."""
+    wallet = await funded(chain)
+    missing, plain = Instruction(Pubkey.new_unique(), b"", []), Instruction((await funded(chain)).pubkey(), b"", [])
+    not_there = "ProgramAccountNotFound", "Attempt to load a program that does not exist"
+    no_program = "InvalidProgramForExecution", "This program may not be used for executing instructions"
+    memo = Instruction(Pubkey.from_string(MEMO_PROGRAM), b"x", [])
+    for called, (error, words) in (
+        ((memo, missing, plain), not_there),
+        ((plain,), no_program),
+        ((plain, missing), no_program),
+    ):
+        raw = base64_of(await signed(chain, wallet, *called))
+        assert (await rpc.value("simulateTransaction", raw, BASE64))["err"] == error
+        refused = await rpc.fails("sendTransaction", raw, BASE64)
+        assert (refused["data"]["err"], refused["message"]) == (error, f"Transaction simulation failed: {words}")
+
+
+async def test_balances_have_the_decimals_that_their_mint_has_then(rpc: Facade, chain: EmbeddedChain) -> None:
+    """A mint that a transaction makes, and one that it closes; in a simulation too."""
+    wallet, program = await funded(chain), Pubkey.from_string(TOKEN_2022_PROGRAM)
+    own, mint = wallet.pubkey(), Pubkey.create_with_seed(wallet.pubkey(), "mint", program)
+    account = Pubkey.from_string(associated_token_address(str(own), str(mint), TOKEN_2022_PROGRAM))
+
+    def token(data: bytes, *accounts: Pubkey) -> Instruction:
+        metas = [AccountMeta(key, is_signer=key == own, is_writable=True) for key in accounts]
+        return Instruction(program, data, metas)
+
+    seeded = CreateAccountWithSeedParams(
+        from_pubkey=own, to_pubkey=mint, base=own, seed="mint", lamports=10**8, space=202, owner=program
+    )
+    makes = [
+        create_account_with_seed(seeded),
+        token(b"\x19\1" + bytes(own), mint),
+        token(b"\x14\6" + bytes(own) + b"\0", mint),
+        create_idempotent_associated_token_account(own, own, mint, program),
+        token(b"\7" + (1_500).to_bytes(8, "little"), mint, account, own),
+    ]
+    closes = [token(b"\x08" + (1_500).to_bytes(8, "little"), account, mint, own), token(b"\x09", mint, own, own)]
+    for instructions, expected in (
+        (makes, {"preTokenBalances": [], "postTokenBalances": [("1500", 6)]}),
+        (closes, {"preTokenBalances": [("1500", 6)], "postTokenBalances": [("0", 0)]}),
+    ):
+        raw = await signed(chain, wallet, *instructions)
+        told = await rpc.value("simulateTransaction", base64_of(raw), BASE64)
+        await rpc.call("sendTransaction", base64_of(raw), BASE64)
+        landed = await rpc.call("getTransaction", signature_of(raw), {"maxSupportedTransactionVersion": 0})
+        for shown in (told, landed["meta"]):
+            amounts = {name: [each["uiTokenAmount"] for each in shown[name]] for name in expected}
+            assert {name: [(a["amount"], a["decimals"]) for a in held] for name, held in amounts.items()} == expected
 
 
 async def test_a_simulation_of_what_would_not_be_included_has_no_balances(rpc: Facade, chain: EmbeddedChain) -> None:

@@ -14,6 +14,7 @@ from countermand.solana.tokens import (
     Mint,
     TokenAccount,
     associated_token_address,
+    decimals_of_mint,
     is_token_account,
     mint_bytes,
     read_mint,
@@ -65,6 +66,25 @@ def test_a_mint_with_and_without_authorities() -> None:
 )
 def test_what_is_a_token_account(owner: Pubkey, data: bytes, answer: bool) -> None:
     assert is_token_account(owner, data) is answer
+
+
+@pytest.mark.parametrize(
+    ("owner", "data", "decimals"),
+    [
+        (CLASSIC, mint_bytes(authority=None, decimals=6), 6),
+        (NEW, mint_bytes(authority=None, decimals=6), 6),
+        (NEW, mint_bytes(authority=None, decimals=6) + bytes(83) + b"\x01", 6),
+        (CLASSIC, mint_bytes(authority=None, decimals=6) + bytes(83) + b"\x01", 0),
+        (NEW, token_account_bytes(mint=str(A), owner=str(B)) + b"\x02", 0),
+        (A, mint_bytes(authority=None, decimals=6), 0),
+        (NEW, bytes(82), 0),
+        (NEW, b"", 0),
+        (A, b"\xff" * 44, 0),
+        (A, b"\xff" * 500, 0),
+    ],
+)
+def test_what_was_a_mint_has_no_decimals(owner: Pubkey, data: bytes, decimals: int) -> None:
+    assert decimals_of_mint(owner, data) == decimals
 
 
 def test_other_bytes_are_neither() -> None:

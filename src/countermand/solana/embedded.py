@@ -409,7 +409,10 @@ class EmbeddedChain:
 
     async def put_accounts(self, accounts: Mapping[Address, AccountInfo]) -> None:
         """Sets accounts as they are given, whatever the programs would say."""
-        await self._upkeep.live().put(dict(accounts)).committed()
+        live = self._upkeep.live()
+        with self._upkeep.changing(live):
+            batch = live.put(dict(accounts))
+        await batch.committed()
 
     async def reset(self, genesis: Genesis) -> None:
         """An empty chain again, with new secrets. Slots go on rising; block time begins anew."""
@@ -438,7 +441,7 @@ class EmbeddedChain:
     async def _execute(self, transaction: WireTransaction) -> tuple[LiveChain, Submitted]:
         await self._turns.mine()
         live = self._upkeep.live()
-        with self._turns.work():
+        with self._turns.work(), self._upkeep.changing(live):
             return live, live.execute(transaction)
 
     async def _simulate(

@@ -15,6 +15,8 @@ from countermand.solana.port import JsonError
 
 BLOCKHASH_NOT_FOUND = "BlockhashNotFound"
 ALREADY_PROCESSED = "AlreadyProcessed"
+INVALID_PROGRAM = "InvalidProgramForExecution"
+PROGRAM_NOT_FOUND = "ProgramAccountNotFound"
 SANITIZE_FAILURE = "SanitizeFailure"
 SIGNATURE_FAILURE = "SignatureFailure"
 

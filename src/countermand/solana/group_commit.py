@@ -147,11 +147,13 @@ class GroupCommit:
                 return
 
     async def run(self, on_committed: Callable[[OpenBatch], None]) -> None:
-        """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling every waiter."""
+        """Writes until it is closed. Raises `ChainUnavailable` then, or after telling all that a commit failed."""
         while True:
             await self._work.wait()
             await gathered(self._waiting)
             if not self._batches:
+                if self._failure is not None:
+                    raise self._failure
                 self._work.clear()
                 continue
             batch = self._batches[0]
@@ -168,6 +170,11 @@ class GroupCommit:
             self._committed = batch.until
             batch.end()
             on_committed(batch)
+
+    def close(self, failure: ChainUnavailable) -> None:
+        """Nothing is queued any more. What is queued already is still written."""
+        self._failure = failure
+        self._work.set()
 
     def abandon(self, failure: ChainUnavailable) -> None:
         self._failure = failure

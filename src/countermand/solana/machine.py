@@ -19,13 +19,20 @@ from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTra
 
 from countermand import own_solders
 from countermand.solana.durable_nonce import nonce_value, with_value
-from countermand.solana.errors import json_error
+from countermand.solana.errors import INVALID_PROGRAM, PROGRAM_NOT_FOUND, json_error
 from countermand.solana.fields import FieldIndex
 from countermand.solana.ledger import InnerCall, Meta, TokenField
 from countermand.solana.ledger_store import StoredAccount
 from countermand.solana.port import JsonError, Memcmp
 from countermand.solana.sysvars import SlotHash, Sysvars
-from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
+from countermand.solana.tokens import (
+    SYSTEM_PROGRAM,
+    SYSVAR_OWNER,
+    TOKEN_2022_PROGRAM,
+    UPGRADEABLE_LOADER,
+    decimals_of_mint,
+    is_token_account,
+)
 from countermand.solana.wire import WireTransaction
 from countermand.stored_rows import unreadable
 from countermand.values.structs import Struct
@@ -33,10 +40,10 @@ from countermand.values.structs import Struct
 _NO_SIGNATURE: Final = Signature.default()
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
 _SYSVAR: Final = Pubkey.from_string(SYSVAR_OWNER)
+_LOADER: Final = Pubkey.from_string(UPGRADEABLE_LOADER)
 _TOKEN_2022: Final = Pubkey.from_string(TOKEN_2022_PROGRAM)
 _GONE: Final = Account(0, b"", _SYSTEM, executable=False)
 _LOOKUP_TABLE_HEADER_BYTES: Final = 56
-_DECIMALS_AT: Final = 44
 
 _check_solders = cache(own_solders.check)
 
@@ -162,35 +169,43 @@ class Machine:
         writable = [keys.keys[i] for i in keys.writable]
         before = [get(key) for key in writable]
         pre_balances, readonly_tokens = self._readonly(keys)
+        # Now, since it may also make and close mints.
+        old_tokens = [
+            None if old is None else self._token_field(i, old) for i, old in zip(keys.writable, before, strict=True)
+        ]
         post_balances = pre_balances.copy()
         result = self._svm.send_transaction(transaction.versioned)
         error = None
         if isinstance(result, FailedTransactionMetadata):
-            error = json_error(result.err())
+            error = self._error_of(result, transaction)
             result = result.meta()
             if result.signature() == _NO_SIGNATURE:
                 return Rejected(error)
         changed: dict[Pubkey, Account | None] = {}
-        pre_tokens, post_tokens = readonly_tokens, readonly_tokens.copy()
-        for i, key, old in zip(keys.writable, writable, before, strict=True):
+        written = frozenset(map(bytes, writable))
+        pre_tokens, post_tokens = readonly_tokens, [self._after(token, written) for token in readonly_tokens]
+        for i, key, old, old_token in zip(keys.writable, writable, before, old_tokens, strict=True):
             new = self._renewed(key, old, get(key), next_nonce, in_any_case=key == uses_nonce)
-            old_token = new_token = None
             if old is not None:
                 pre_balances[i] = old.lamports
-                if (old_token := self._token_field(i, old)) is not None:
+                if old_token is not None:
                     pre_tokens.append(old_token)
             if old == new:
                 post_balances[i] = pre_balances[i]
                 if old_token is not None:
-                    post_tokens.append(old_token)
+                    post_tokens.append(self._after(old_token, written))
                 continue
             changed[key] = new
+            new_token = None
             if new is not None:
                 post_balances[i] = new.lamports
-                if (new_token := self._token_field(i, new, old_token)) is not None:
+                known = None if old_token is None or old_token.head[:32] in written else old_token
+                if (new_token := self._token_field(i, new, known)) is not None:
                     post_tokens.append(new_token)
             self._index(key, _owner_of(old_token), _owner_of(new_token))
             self._fields.change(key, old, new)
+            if new is None and old is not None and old.owner == _LOADER:
+                self._forget_programs(writable)
         meta = Meta(
             fee=result.fee(),
             units_consumed=result.compute_units_consumed(),
@@ -205,6 +220,13 @@ class Machine:
             loaded_readonly=[bytes(key) for key in keys.loaded_readonly],
         )
         return Execution(error, changed, keys.keys, meta)
+
+    def _forget_programs(self, keys: Sequence[Pubkey]) -> None:
+        """The machine would go on running a program whose code was closed."""
+        for key in keys:
+            account = self.get(key)
+            if account is not None and account.executable:
+                self._svm.set_account(key, account)
 
     def _renewed(
         self, key: Pubkey, old: Account | None, new: Account | None, next_nonce: bytes, *, in_any_case: bool
@@ -229,7 +251,7 @@ class Machine:
         accounts = [] if failed else cast(SimulatedTransactionInfo, result).post_accounts()
         included = not failed or meta.signature() != _NO_SIGNATURE
         return MachineSimulation(
-            error=json_error(result.err()) if isinstance(result, FailedTransactionMetadata) else None,
+            error=self._error_of(result, transaction) if isinstance(result, FailedTransactionMetadata) else None,
             logs=meta.logs(),
             units_consumed=meta.compute_units_consumed(),
             accounts=accounts,
@@ -241,6 +263,16 @@ class Machine:
             balances=self._balances(keys, dict(accounts), meta.fee() if failed else 0) if included else None,
         )
 
+    def _error_of(self, failed: FailedTransactionMetadata, transaction: WireTransaction) -> JsonError:
+        """The machine does not tell a program that is missing from an account that is none; a node does."""
+        error = json_error(failed.err())
+        if error != INVALID_PROGRAM:
+            return error
+        called = (transaction.static_keys[each.program_id_index] for each in transaction.message.instructions)
+        programs = (self.get(key) for key in called)
+        first = next((program for program in programs if program is None or not program.executable), _GONE)
+        return PROGRAM_NOT_FOUND if first is None else error
+
     def _balances(self, keys: _Keys, after: Mapping[Pubkey, Account], lost: int) -> Balances:
         """Of a simulation. `lost`: what its payer pays for nothing."""
         pre, pre_tokens = self._readonly(keys)
@@ -250,7 +282,7 @@ class Machine:
             self._note(i, old, pre, pre_tokens)
             self._note(i, after.get(keys.keys[i], old), post, post_tokens)
         post[0] -= lost
-        return Balances(pre, post, pre_tokens, post_tokens)
+        return Balances(pre, post, pre_tokens, [_seen_after(token, after) for token in post_tokens])
 
     def _note(self, index: int, account: Account | None, lamports: list[int], tokens: list[TokenField]) -> None:
         if account is None:
@@ -258,6 +290,11 @@ class Machine:
         lamports[index] = account.lamports
         if (token := self._token_field(index, account)) is not None:
             tokens.append(token)
+
+    def _after(self, token: TokenField, written: frozenset[bytes]) -> TokenField:
+        """One that a transaction did not change, though it may have changed the mint."""
+        mint = token.head[:32]
+        return _with_decimals(token, self._decimals(mint)) if mint in written else token
 
     def _keys_of(self, transaction: WireTransaction) -> _Keys:
         message, keys = transaction.message, transaction.static_keys
@@ -320,9 +357,11 @@ class Machine:
         if before is not None and before.head[:32] == head[:32]:
             decimals = before.decimals
         else:
-            mint = self._svm.get_account(Pubkey(head[:32]))
-            decimals = 0 if mint is None else mint.data[_DECIMALS_AT]
+            decimals = self._decimals(head[:32])
         return TokenField(index, head, owner == _TOKEN_2022, decimals)
+
+    def _decimals(self, mint: bytes) -> int:
+        return _decimals_of(self._svm.get_account(Pubkey(mint)))
 
     def _index(self, key: Pubkey, old: bytes | None, new: bytes | None) -> None:
         """Keeps the token accounts of each owner: one that belonged to `old` belongs to `new`."""
@@ -335,6 +374,20 @@ class Machine:
                 del self._tokens_of[old]
         if new is not None:
             self._tokens_of.setdefault(new, {})[bytes(key)] = None
+
+
+def _decimals_of(mint: Account | None) -> int:
+    return 0 if mint is None else decimals_of_mint(mint.owner, mint.data)
+
+
+def _seen_after(token: TokenField, after: Mapping[Pubkey, Account]) -> TokenField:
+    """With the decimals of a mint that a simulation may have made, or closed."""
+    mint = after.get(Pubkey(token.head[:32]))
+    return token if mint is None else _with_decimals(token, _decimals_of(mint))
+
+
+def _with_decimals(token: TokenField, decimals: int) -> TokenField:
+    return TokenField(token.index, token.head, token.token_2022, decimals)
 
 
 def _owner_of(token: TokenField | None) -> bytes | None:

@@ -1,8 +1,9 @@
 """Extensions of Token-2022: what follows a mint or a token account, each with a type and a length of two bytes.
 
-They are read into the words that a node has for them. What is in those that this venue never needs is left out.
+They are read into the words that a node has for them. What is encrypted is shown as base64.
 """
 
+import base64
 import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -45,7 +46,7 @@ EXTENSIONS: Final = (
 
 Json = dict[str, Any]
 _NO_KEY: Final = "11111111111111111111111111111111"
-_STATES: Final = ("uninitialized", "initialized", "frozen")
+STATES: Final = ("uninitialized", "initialized", "frozen")
 
 
 def extensions_in_words(data: bytes) -> list[Json]:
@@ -76,17 +77,17 @@ def _in_words(kind: int, data: bytes) -> Json:
         return {"extension": "unparsableExtension"}
     try:
         return {"extension": name, "state": _STATES_OF[name](Fields(data))}
-    except (Unreadable, IndexError):
+    except (Unreadable, IndexError, UnicodeDecodeError):
         return {"extension": "unparsableExtension"}
 
 
-def _key(of: Fields) -> Address | None:
+def key_or_none(of: Fields) -> Address | None:
     key = of.key()
     return None if key == _NO_KEY else key
 
 
 def _pointer(name: str) -> Callable[[Fields], Json]:
-    return lambda of: {"authority": _key(of), name: _key(of)}
+    return lambda of: {"authority": key_or_none(of), name: key_or_none(of)}
 
 
 def _fee(of: Fields) -> Json:
@@ -95,8 +96,8 @@ def _fee(of: Fields) -> Json:
 
 def _fee_config(of: Fields) -> Json:
     return {
-        "transferFeeConfigAuthority": _key(of),
-        "withdrawWithheldAuthority": _key(of),
+        "transferFeeConfigAuthority": key_or_none(of),
+        "withdrawWithheldAuthority": key_or_none(of),
         "withheldAmount": of.u64(),
         "olderTransferFee": _fee(of),
         "newerTransferFee": _fee(of),
@@ -105,7 +106,7 @@ def _fee_config(of: Fields) -> Json:
 
 def _interest(of: Fields) -> Json:
     return {
-        "rateAuthority": _key(of),
+        "rateAuthority": key_or_none(of),
         "initializationTimestamp": of.i64(),
         "preUpdateAverageRate": of.i16(),
         "lastUpdateTimestamp": of.i64(),
@@ -115,14 +116,87 @@ def _interest(of: Fields) -> Json:
 
 def _scaled(of: Fields) -> Json:
     return {
-        "authority": _key(of),
-        "multiplier": _float_text(of.f64()),
+        "authority": key_or_none(of),
+        "multiplier": float_text(of.f64()),
         "newMultiplierEffectiveTimestamp": of.i64(),
-        "newMultiplier": _float_text(of.f64()),
+        "newMultiplier": float_text(of.f64()),
     }
 
 
-def _float_text(number: float) -> str:
+def _metadata(of: Fields) -> Json:
+    return {
+        "updateAuthority": key_or_none(of),
+        "mint": of.key(),
+        "name": text_of(of),
+        "symbol": text_of(of),
+        "uri": text_of(of),
+        "additionalMetadata": [[text_of(of), text_of(of)] for _ in range(of.u32())],
+    }
+
+
+def text_of(of: Fields) -> str:
+    return of.take(of.u32()).decode()
+
+
+def _group(of: Fields) -> Json:
+    return {"updateAuthority": key_or_none(of), "mint": of.key(), "size": of.u64(), "maxSize": of.u64()}
+
+
+def _member(of: Fields) -> Json:
+    return {"mint": of.key(), "group": of.key(), "memberNumber": of.u64()}
+
+
+# What the confidential extensions hold: public keys, and amounts that only a key can read.
+
+_PUBLIC_KEY, _ENCRYPTED, _DECRYPTABLE = 32, 64, 36
+
+
+def _base64(of: Fields, size: int) -> str:
+    return base64.b64encode(of.take(size)).decode()
+
+
+def _confidential_mint(of: Fields) -> Json:
+    authority, approves, auditor = key_or_none(of), of.flag(), of.take(_PUBLIC_KEY)
+    shown = base64.b64encode(auditor).decode() if any(auditor) else None
+    return {"authority": authority, "autoApproveNewAccounts": approves, "auditorElgamalPubkey": shown}
+
+
+def _confidential_account(of: Fields) -> Json:
+    return {
+        "approved": of.flag(),
+        "elgamalPubkey": _base64(of, _PUBLIC_KEY),
+        "pendingBalanceLo": _base64(of, _ENCRYPTED),
+        "pendingBalanceHi": _base64(of, _ENCRYPTED),
+        "availableBalance": _base64(of, _ENCRYPTED),
+        "decryptableAvailableBalance": _base64(of, _DECRYPTABLE),
+        "allowConfidentialCredits": of.flag(),
+        "allowNonConfidentialCredits": of.flag(),
+        "pendingBalanceCreditCounter": of.u64(),
+        "maximumPendingBalanceCreditCounter": of.u64(),
+        "expectedPendingBalanceCreditCounter": of.u64(),
+        "actualPendingBalanceCreditCounter": of.u64(),
+    }
+
+
+def _confidential_fee_config(of: Fields) -> Json:
+    return {
+        "authority": key_or_none(of),
+        "withdrawWithheldAuthorityElgamalPubkey": _base64(of, _PUBLIC_KEY),
+        "harvestToMintEnabled": of.flag(),
+        "withheldAmount": _base64(of, _ENCRYPTED),
+    }
+
+
+def _confidential_mint_burn(of: Fields) -> Json:
+    return {
+        "confidentialSupply": _base64(of, _ENCRYPTED),
+        "decryptableSupply": _base64(of, _DECRYPTABLE),
+        "supplyElgamalPubkey": _base64(of, _PUBLIC_KEY),
+        "pendingBurn": _base64(of, _ENCRYPTED),
+    }
+
+
+def float_text(number: float) -> str:
     """As Rust writes it: never with an exponent, and without a point where there is no fraction."""
     if not math.isfinite(number):
         return {"nan": "NaN"}.get(repr(number), repr(number))
@@ -134,17 +208,25 @@ _BARE: Final = ("immutableOwner", "nonTransferable", "nonTransferableAccount", "
 _STATES_OF: Final[Mapping[str | None, Callable[[Fields], Json]]] = {
     "transferFeeConfig": _fee_config,
     "transferFeeAmount": lambda of: {"withheldAmount": of.u64()},
-    "mintCloseAuthority": lambda of: {"closeAuthority": _key(of)},
-    "defaultAccountState": lambda of: {"accountState": _STATES[of.u8()]},
+    "mintCloseAuthority": lambda of: {"closeAuthority": key_or_none(of)},
+    "defaultAccountState": lambda of: {"accountState": STATES[of.u8()]},
     "memoTransfer": lambda of: {"requireIncomingTransferMemos": of.flag()},
     "cpiGuard": lambda of: {"lockCpi": of.flag()},
     "interestBearingConfig": _interest,
     "scaledUiAmountConfig": _scaled,
-    "permanentDelegate": lambda of: {"delegate": _key(of)},
+    "permanentDelegate": lambda of: {"delegate": key_or_none(of)},
+    "confidentialTransferMint": _confidential_mint,
+    "confidentialTransferAccount": _confidential_account,
+    "confidentialTransferFeeConfig": _confidential_fee_config,
+    "confidentialTransferFeeAmount": lambda of: {"withheldAmount": _base64(of, _ENCRYPTED)},
+    "confidentialMintBurn": _confidential_mint_burn,
+    "tokenMetadata": _metadata,
+    "tokenGroup": _group,
+    "tokenGroupMember": _member,
     "transferHook": _pointer("programId"),
     "transferHookAccount": lambda of: {"transferring": of.flag()},
     "metadataPointer": _pointer("metadataAddress"),
     "groupPointer": _pointer("groupAddress"),
     "groupMemberPointer": _pointer("memberAddress"),
-    "pausableConfig": lambda of: {"authority": _key(of), "paused": of.flag()},
+    "pausableConfig": lambda of: {"authority": key_or_none(of), "paused": of.flag()},
 }

@@ -24,6 +24,7 @@ MEMO_PROGRAMS: Final = (MEMO_PROGRAM, "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFM
 """The second is the first version, which some wallets still add."""
 COMPUTE_BUDGET_PROGRAM: Final = "ComputeBudget111111111111111111111111111111"
 LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
+UPGRADEABLE_LOADER: Final = "BPFLoaderUpgradeab1e11111111111111111111111"
 SYSVAR_OWNER: Final = "Sysvar1111111111111111111111111111111111111"
 INSTRUCTIONS_SYSVAR: Final = "Sysvar1nstructions1111111111111111111111111"
 
@@ -48,6 +49,8 @@ _TOKEN_PROGRAM_KEYS = (Pubkey.from_string(TOKEN_PROGRAM), Pubkey.from_string(TOK
 _ASSOCIATED_TOKEN_KEY = Pubkey.from_string(ASSOCIATED_TOKEN_PROGRAM)
 
 _SUPPLY = slice(36, 44)
+_DECIMALS_AT = 44
+_INITIALIZED_AT = 45
 _ACCOUNT = struct.Struct("<32s32sQI32sBIQQI32s")
 _MINT = struct.Struct("<I32sQBBI32s")
 assert _ACCOUNT.size == TOKEN_ACCOUNT_BYTES
@@ -84,6 +87,15 @@ def is_token_account(owner: Pubkey, data: bytes) -> bool:
     if size == TOKEN_ACCOUNT_BYTES:
         return True
     return owner == _TOKEN_PROGRAM_KEYS[1] and _has_type(data, _TYPE_ACCOUNT)
+
+
+def decimals_of_mint(owner: Pubkey, data: bytes) -> int:
+    """Those of an account that the program `owner` owns: 0 if it is no mint in use, as where a mint was closed."""
+    if owner not in _TOKEN_PROGRAM_KEYS or len(data) < MINT_BYTES or data[_INITIALIZED_AT] == 0:
+        return 0
+    if len(data) == MINT_BYTES or (owner == _TOKEN_PROGRAM_KEYS[1] and _has_type(data, _TYPE_MINT)):
+        return data[_DECIMALS_AT]
+    return 0
 
 
 def read_token_account(data: bytes) -> TokenAccount | None:

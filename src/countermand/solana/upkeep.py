@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from solders.pubkey import Pubkey
@@ -78,6 +79,20 @@ class Upkeep:
         if self._live is None:
             raise self._down
         return self._live
+
+    @contextmanager
+    def changing(self, live: LiveChain) -> Iterator[None]:
+        """For what changes the machine. A defect may leave it with what no ledger knows: then another is loaded."""
+        try:
+            yield
+        except ChainUnavailable:
+            raise
+        except Exception:
+            reason = LedgerUnavailable("the chain is loaded again after a defect of its machine")
+            live.commits.close(reason)
+            if live is self._live:
+                self._go_down(reason)
+            raise
 
     async def ready(self) -> None:
         await self._up.wait()
@@ -203,7 +218,7 @@ class Upkeep:
                     raise
                 except ChainUnavailable as problem:
                     self._in_doubt = live.commits.in_doubt
-                    log.warning("a commit of the chain failed, it is loaded again: %s", problem)
+                    log.warning("the chain is loaded again: %s", problem)
                     self._go_down(LedgerUnavailable("the chain is being loaded again"))
         except LedgerReplaced as replaced:
             log.error("another writer took the chain's ledger: %s", replaced)

@@ -5,25 +5,26 @@ fields in their order. Bytes that follow are ignored, as a node ignores them.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import base58
 from msgspec import Struct
 
 from countermand.solana.facade.encode import TOKEN_PROGRAM_NAMES, token_amount
+from countermand.solana.facade.parsed_extensions import extension_instruction, extension_names, interface_instruction
+from countermand.solana.facade.parsed_shapes import (
+    Accounts,
+    Details,
+    Json,
+    Roles,
+    Shape,
+    signed,
+    unsigned,
+    with_authority,
+)
 from countermand.solana.port import Address
 from countermand.solana.programs.anchor import Fields, Unreadable
-from countermand.solana.token_extensions import EXTENSIONS
 from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS, SYSTEM_PROGRAM
-
-Json = dict[str, Any]
-Accounts = tuple[Address, ...]
-Details = tuple[str, Json] | None
-"""The type of an instruction and what it says, or None when the bytes are not one that is known here."""
-
-Roles = tuple[str, ...]
-Read = Callable[[Fields], object]
-Shape = tuple[str, Roles, Mapping[str, Read]]
 
 
 class Instruction(Struct, frozen=True):
@@ -137,20 +138,32 @@ def _lookup_table(accounts: Accounts, data: bytes) -> Details:
 def _numbered(shapes: Mapping[int, Shape], number: int, accounts: Accounts, of: Fields) -> Details:
     if (shape := shapes.get(number)) is None:
         return None
-    name, roles, fields = shape
-    return name, {**{role: accounts[i] for i, role in enumerate(roles)}, **_read(fields, of)}
+    return unsigned(shape, accounts, of)
 
 
-def _read(fields: Mapping[str, Read], of: Fields) -> Json:
-    return {field: read(of) for field, read in fields.items()}
+_OF_ASSOCIATED: Final = ("source", "account", "wallet", "mint", "systemProgram", "tokenProgram")
+_OF_NESTED: Final = (
+    "nestedSource",
+    "nestedMint",
+    "destination",
+    "nestedOwner",
+    "ownerMint",
+    "wallet",
+    "tokenProgram",
+)
+_ASSOCIATED_TOKEN: Final[Mapping[bytes, tuple[str, Roles]]] = {
+    b"": ("create", _OF_ASSOCIATED),
+    b"\0": ("create", _OF_ASSOCIATED),
+    b"\1": ("createIdempotent", _OF_ASSOCIATED),
+    b"\2": ("recoverNested", _OF_NESTED),
+}
 
 
 def _associated_token(accounts: Accounts, data: bytes) -> Details:
-    if data not in (b"", b"\0", b"\1"):
+    if (found := _ASSOCIATED_TOKEN.get(data)) is None:
         return None
-    names = ("source", "account", "wallet", "mint", "systemProgram", "tokenProgram")
-    info = {name: accounts[i] for i, name in enumerate(names)}
-    return ("createIdempotent" if data == b"\1" else "create"), info
+    name, roles = found
+    return unsigned((name, roles, {}), accounts, Fields(b""))
 
 
 def _memo(_accounts: Accounts, data: bytes) -> Details:
@@ -202,6 +215,7 @@ _INITIALIZE_MULTISIG: Final[Mapping[int, tuple[str, Roles]]] = {
 }
 _SET_AUTHORITY: Final = 6
 _ACCOUNT_DATA_SIZE: Final = 21
+_BATCH: Final = 255
 _AUTHORITIES: Final = (
     "mintTokens",
     "freezeAccount",
@@ -227,11 +241,10 @@ _OF_ACCOUNTS: Final = ("accountOwner", "closeAccount")
 def _token(accounts: Accounts, data: bytes) -> Details:
     of = Fields(data)
     kind = of.u8()
-    if (signed := _TOKEN_SIGNED.get(kind)) is not None:
-        name, roles, fields = signed
-        return name, {**_roles(roles, accounts), **_read(fields, of)}
+    if (with_signer := _TOKEN_SIGNED.get(kind)) is not None:
+        return signed(with_signer, accounts, of)
     if (mint := _INITIALIZE_MINT.get(kind)) is not None:
-        return mint[0], {**_roles(mint[1], accounts[: len(mint[1])]), **_mint(of)}
+        return mint[0], {**with_authority(mint[1], accounts[: len(mint[1])]), **_mint(of)}
     if (multisig := _INITIALIZE_MULTISIG.get(kind)) is not None:
         name, roles = multisig
         named = {role: accounts[i] for i, role in enumerate(roles)}
@@ -239,9 +252,28 @@ def _token(accounts: Accounts, data: bytes) -> Details:
     if kind == _SET_AUTHORITY:
         return "setAuthority", _authority(accounts, of)
     if kind == _ACCOUNT_DATA_SIZE:
-        wanted = [_extension(of.u16()) for _ in range(of.left // 2)]
+        wanted = extension_names(of)
         return "getAccountDataSize", {"mint": accounts[0], **({"extensionTypes": wanted} if wanted else {})}
-    return _numbered(_TOKEN_UNSIGNED, kind, accounts, of)
+    if kind == _BATCH:
+        return "batch", {"instructions": _batch(accounts, of)}
+    return (
+        _numbered(_TOKEN_UNSIGNED, kind, accounts, of)
+        or extension_instruction(kind, accounts, of)
+        or interface_instruction(accounts, data)
+    )
+
+
+def _batch(accounts: Accounts, of: Fields) -> list[Json]:
+    """Each has how many accounts it takes of the next, how many bytes, and the bytes. None is a batch again."""
+    instructions: list[Json] = []
+    while of.left:
+        count, size = of.u8(), of.u8()
+        taken, accounts, data = accounts[:count], accounts[count:], of.take(size)
+        details = None if len(taken) < count or data[:1] == bytes([_BATCH]) else _token(taken, data)
+        if details is None:
+            raise Unreadable("an instruction of a batch that is not known")
+        instructions.append({"type": details[0], "info": details[1]})
+    return instructions
 
 
 def _mint(of: Fields) -> Json:
@@ -253,23 +285,7 @@ def _mint(of: Fields) -> Json:
 def _authority(accounts: Accounts, of: Fields) -> Json:
     kind = _AUTHORITIES[of.u8()]
     roles = ("account" if kind in _OF_ACCOUNTS else "mint", "authority")
-    return {**_roles(roles, accounts), "authorityType": kind, "newAuthority": of.option(of.key)}
-
-
-def _extension(number: int) -> str:
-    if number >= len(EXTENSIONS):
-        raise Unreadable(f"no extension {number}")
-    return EXTENSIONS[number]
-
-
-def _roles(names: Roles, accounts: Accounts) -> Json:
-    """The accounts by name. What follows the last one are the signers of a multisig authority."""
-    if len(accounts) <= len(names):
-        return {name: accounts[i] for i, name in enumerate(names)}
-    *named, authority = names
-    info: Json = {name: accounts[i] for i, name in enumerate(named)}
-    info[f"multisig{authority[0].upper()}{authority[1:]}"] = accounts[len(named)]
-    return {**info, "signers": list(accounts[len(names) :])}
+    return {**with_authority(roles, accounts), "authorityType": kind, "newAuthority": of.option(of.key)}
 
 
 _PARSERS: Final[Mapping[Address, tuple[str, _Parser]]] = {

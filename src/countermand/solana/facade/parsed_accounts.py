@@ -14,13 +14,12 @@ from solders.pubkey import Pubkey
 
 from countermand.solana.durable_nonce import NONCE_ACCOUNT_BYTES, NONCE_INITIALIZED
 from countermand.solana.port import AccountInfo, Address
-from countermand.solana.tokens import LOOKUP_TABLE_PROGRAM, SYSTEM_PROGRAM, SYSVAR_OWNER
+from countermand.solana.tokens import LOOKUP_TABLE_PROGRAM, SYSTEM_PROGRAM, SYSVAR_OWNER, UPGRADEABLE_LOADER
 
 Json = dict[str, Any]
 Parsed = tuple[str, object]
 """The type, and what is said of it: None where there is nothing to say."""
 
-UPGRADEABLE_LOADER: Final = "BPFLoaderUpgradeab1e11111111111111111111111"
 STAKE_PROGRAM: Final = "Stake11111111111111111111111111111111111111"
 
 

@@ -13,6 +13,8 @@ from countermand.solana.facade.params import TransactionEncoding, WireEncoding, 
 from countermand.solana.facade.parsed import Instruction, parsed_instruction
 from countermand.solana.ledger import DetailedSimulation, InnerInstructions, LedgerTransaction, ReturnData, TokenBalance
 from countermand.solana.port import PACKET_BYTES_MAX, Address, JsonError
+from countermand.solana.reserved_keys import RESERVED_KEYS
+from countermand.solana.tokens import UPGRADEABLE_LOADER
 from countermand.solana.wire import MalformedTransaction, WireTransaction, read_transaction
 
 _TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
@@ -146,24 +148,26 @@ def all_keys(wire: WireTransaction, landed: LedgerTransaction) -> list[Address]:
 
 
 def _account_roles(message: Message | MessageV0, landed: LedgerTransaction) -> list[Json]:
-    header, count = message.header, len(message.account_keys)
-    signers = header.num_required_signatures
-    called = {instruction.program_id_index for instruction in message.instructions}
-    static = [
+    """Of what its header lets it write, a node locks no reserved key, and no program that it calls."""
+    header, static = message.header, [str(key) for key in message.account_keys]
+    signers, size = header.num_required_signatures, len(static)
+    keys = [*static, *landed.loaded_writable, *landed.loaded_readonly]
+    writable = {
+        *range(signers - header.num_readonly_signed_accounts),
+        *range(signers, size - header.num_readonly_unsigned_accounts),
+        *range(size, size + len(landed.loaded_writable)),
+    }
+    if UPGRADEABLE_LOADER not in keys:  # It writes the programs that it upgrades.
+        writable -= {instruction.program_id_index for instruction in message.instructions}
+    return [
         {
-            "pubkey": str(key),
+            "pubkey": key,
             "signer": i < signers,
-            "source": "transaction",
-            "writable": i not in called
-            and (
-                i < signers - header.num_readonly_signed_accounts
-                or signers <= i < count - header.num_readonly_unsigned_accounts
-            ),
+            "source": "transaction" if i < size else "lookupTable",
+            "writable": i in writable and key not in RESERVED_KEYS,
         }
-        for i, key in enumerate(message.account_keys)
+        for i, key in enumerate(keys)
     ]
-    loaded = [(key, True) for key in landed.loaded_writable] + [(key, False) for key in landed.loaded_readonly]
-    return static + [{"pubkey": k, "signer": False, "source": "lookupTable", "writable": w} for k, w in loaded]
 
 
 def _meta(wire: WireTransaction, landed: LedgerTransaction, encoding: TransactionEncoding, *, rewards: bool) -> Json:
