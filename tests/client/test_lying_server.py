@@ -16,12 +16,12 @@ from spl.token.instructions import create_idempotent_associated_token_account
 from countermand.client import (
     SOL,
     USDC,
+    BadAnswer,
     Client,
     Cycles,
     Limit,
     Otoco,
     Recurring,
-    Refused,
     Single,
     TanxClient,
     TanxKeys,
@@ -351,6 +351,17 @@ def test_a_cancel_on_the_chain_that_is_another(wallet: Careful) -> None:
     honest.limit.cancel(order, other)
 
 
+def test_a_cancel_on_the_chain_that_is_to_be_paid_for_twice(wallet: Careful) -> None:
+    honest = wallet.client()
+    order = honest.limit.place(A_LIMIT).order
+    again = Liar("/cancelOrders", lambda answer: answer | {"transactions": answer["transactions"] * 2})
+    twice = Liar("/cancelOrders", in_transaction(lambda all_, _: [*all_, all_[-1]], wallet.public))
+    for liar in (again, twice):
+        refuses(wallet, liar, lambda client: client.limit.cancel(order), sign_ins=0, match="cancelled twice")
+        refuses(wallet, liar, lambda client: client.limit.cancel_all(), sign_ins=0, match="cancelled twice")
+    honest.limit.cancel(order)
+
+
 CYCLES = Cycles(sell=USDC, amount=100 * 10**6, buy=SOL, cycles=2, interval_s=60)
 DCAS: Mapping[str, Lie] = {
     "more sold": changes(dca.PROGRAM, dca.OPEN_DCA_V2, data(16, (101 * 10**6).to_bytes(8, "little"))),
@@ -467,7 +478,7 @@ def test_an_order_of_the_books_that_is_another_is_noticed(venue: Venue, lie: dic
     with httpx2.Client(transport=liar) as http, TanxClient(keys, venue.url, policy=POLICY, http=http) as client:
         client.register_stark_key()
         client.sandbox.credit(keys.address, "usdc", 1000)
-        with pytest.raises(Refused, match=f"another than was asked for: {noticed}"):
+        with pytest.raises(BadAnswer, match=f"another than was asked for: {noticed}"):
             client.place("btcusdc", "buy", "0.01", 40_000, kind="stop_limit", stop_price=39_000)
         client.cancel_all("btcusdc")
 

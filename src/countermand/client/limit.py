@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from countermand.client import words
-from countermand.client.checks import Checked, check_limit_cancel, check_limit_create
+from countermand.client.checks import Checked, check_limit_cancels, check_limit_create
 from countermand.client.checks.limits import ExpectedLimit
 from countermand.client.effects import Flow, Pause
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused
@@ -199,13 +199,10 @@ def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[l
     transactions = built.transactions or built.txs
     if not transactions:
         raise BadAnswer("there are no transactions in the answer")
-    ready: list[Built] = []
-    for transaction in transactions:
-        checked, cancelled = check_limit_cancel(transaction, maker, orders, session.policy.fee_lamports_max)
-        ready.append(Built(built.request_id, cancelled, checked))
+    ready = check_limit_cancels(transactions, maker, orders, session.policy.fee_lamports_max)
     landed: list[Landed] = []
-    for each in ready:
-        done = yield from _execute(session, root, each, opens=False)
+    for checked, cancelled in ready:
+        done = yield from _execute(session, root, Built(built.request_id, cancelled, checked), opens=False)
         landed.append(done)
     return landed
 

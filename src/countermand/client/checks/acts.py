@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias
@@ -22,6 +22,7 @@ from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
+    TOKEN_PROGRAMS,
     associated_token_address,
 )
 from countermand.solana.wire import MalformedTransaction, WireTransaction, read_transaction
@@ -224,10 +225,17 @@ def unexpected(words: str) -> NoReturn:
     raise Unsafe(f"not signed: it does what was not asked for: {words}")
 
 
-def require_associated(act: MakeAssociated, payer: Address, owners: Sequence[Address]) -> None:
-    """An account of one of these, at the address that is everyone's."""
+def require_associated(
+    act: MakeAssociated, payer: Address, owners: Sequence[Address], mints: Collection[Address]
+) -> None:
+    """An account of one of these, for wrapped SOL or one of the mints, at the address that is everyone's.
+
+    Another program than those of tokens says by itself how large its account is, and keeps the rent.
+    """
     require(act.payer == payer, f"{act.payer} pays for a token account, not {payer}")
+    require(act.program in TOKEN_PROGRAMS, f"{act.account} would belong to {act.program}, which is no token program")
     require(act.owner in owners, f"it makes a token account for {act.owner}")
+    require(act.mint == SOL_MINT or act.mint in mints, f"it makes a token account for {act.mint}, which is not traded")
     own = associated_token_address(act.owner, act.mint, act.program)
     require(act.account == own, f"{act.account} is not the token account of {act.owner}")
 
