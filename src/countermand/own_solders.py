@@ -49,7 +49,7 @@ def check() -> None:
 
 def install() -> None:
     """Raises `StartRefused` with the last error of pip, which may add notices of other things."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(DIRECTORY)]
+    pip = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(DIRECTORY)]
     done = subprocess.run([*pip, f"solders=={MINOR}.*"], capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or "pip said nothing").splitlines()

@@ -60,6 +60,13 @@ def test_a_venue_that_does_not_start_fails_each_test_with_its_log(tmp_path: Path
     assert done.stdout.count("--seed -1 is out of range") >= 2
 
 
+def test_modules_of_the_project_are_not_those_of_the_venue(tmp_path: Path) -> None:
+    """Such as a `token.py` beside the tests. This name is one that the venue imports, and the plugin does not."""
+    (tmp_path / "asyncpg.py").write_text("raise ImportError('of the project')\n")
+    done = pytest_in(tmp_path, "def test_one(countermand): assert countermand.orders() == []\n")
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_options_count_in_each_test(tmp_path: Path) -> None:
     """A reset without a seed makes ids unpredictable; after a crash the venue is started and reset."""
     code = (
