@@ -98,6 +98,30 @@ def test_a_failure_shows_what_the_venue_logged(tmp_path: Path) -> None:
     assert "1 failed, 1 passed" in done.stdout
 
 
+def test_a_fixture_that_fails_shows_it_too(tmp_path: Path) -> None:
+    code = (
+        "import pytest\n"
+        "@pytest.fixture\n"
+        "def placed(countermand):\n"
+        "    countermand.wallet(sol=2).trigger.place('SOL', 1, 'USDC', above=300)\n"
+        "@pytest.fixture\n"
+        "def before(placed): assert False\n"
+        "@pytest.fixture\n"
+        "def after(placed):\n"
+        "    yield\n"
+        "    assert False\n"
+        "def test_before(before): pass\n"
+        "def test_after(after): pass\n"
+        "def test_asks_by_name(request):\n"
+        "    request.getfixturevalue('placed')\n"
+        "    assert False\n"
+    )
+    done = pytest_in(tmp_path, code)
+    assert "1 failed, 1 passed, 2 errors" in done.stdout
+    logs = done.stdout.split("Log of countermand")[1:]
+    assert [log.count("order_placed") for log in logs] == [1, 1, 1]
+
+
 def test_nothing_is_imported_until_a_test_asks(tmp_path: Path) -> None:
     heavy = {"solders", "msgspec", "asyncpg", "countermand.testkit.venue"}
     code = f"import sys\ndef test_nothing():\n    assert not {heavy!r} & sys.modules.keys()\n"
