@@ -351,6 +351,23 @@ def test_a_cancel_on_the_chain_that_is_another(wallet: Careful) -> None:
     honest.limit.cancel(order, other)
 
 
+def test_a_cancel_on_the_chain_goes_on_without_an_order_that_went_meanwhile(wallet: Careful) -> None:
+    honest = wallet.client()
+    orders = [honest.limit.place(A_LIMIT).order for _ in range(7)]
+
+    def late(answer: Any) -> Any:
+        """The first batch holds an order that is gone when the transaction comes."""
+        if slow.told == 1:
+            honest.limit.cancel(orders[1])
+        return answer
+
+    slow = Liar("/cancelOrders", late)
+    landed = wallet.client(slow).limit.cancel(*orders)
+    assert sorted(order for each in landed for order in each.orders) == sorted({*orders} - {orders[1]})
+    assert slow.told == 2
+    assert honest.limit.open_orders() == []
+
+
 def test_a_cancel_on_the_chain_that_is_to_be_paid_for_twice(wallet: Careful) -> None:
     honest = wallet.client()
     order = honest.limit.place(A_LIMIT).order
