@@ -31,7 +31,7 @@ from spl.token.instructions import transfer as transfer_tokens
 from spl.token.models import ApproveParams, AuthorityType, CloseAccountParams, SetAuthorityParams
 from spl.token.models import TransferParams as TokenTransferParams
 
-from countermand.solana.tokens import associated_token_address
+from countermand.solana.tokens import MEMO_PROGRAM, associated_token_address
 from tests.altering import instructions_of
 
 THIEF = Keypair.from_seed(bytes([66] * 32)).pubkey()
@@ -154,6 +154,14 @@ def account_paid_by_another(signer: Pubkey) -> Instruction:
     return create_idempotent_associated_token_account(THIEF, signer, MINT)
 
 
+def signs_in(signer: Pubkey) -> Instruction:
+    """To the service that gave this challenge to the liar."""
+    text = (
+        f"Sign this message to authenticate with Jupiter that you are the owner of {signer}.\n\nThis challenge expires"
+    )
+    return Instruction(Pubkey.from_string(MEMO_PROGRAM), text.encode(), [])
+
+
 def cut_short(signer: Pubkey) -> Instruction:
     return Instruction(TOKEN_PROGRAM_ID, b"\x03\x01", [AccountMeta(signer, is_signer=True, is_writable=True)] * 3)
 
@@ -169,6 +177,7 @@ ANYWHERE: dict[str, Lie] = {
     "an account of another program": adds(account_of_another_program),
     "an account for another mint": adds(account_for_another_mint),
     "an account that another pays": adds(account_paid_by_another),
+    "a challenge": adds(signs_in),
     "an instruction that is cut short": adds(cut_short),
     "an unknown program": adds(calls_what_is_not_known),
     "a durable nonce": lambda instructions, signer: [advances_a_nonce(signer), *instructions],

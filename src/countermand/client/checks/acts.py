@@ -29,6 +29,8 @@ from countermand.solana.wire import MalformedTransaction, WireTransaction, read_
 
 RENT_LAMPORTS_MAX: Final = 5_000_000
 """What the rent of one new account may cost."""
+CHALLENGE: Final = "Sign this message to authenticate with Jupiter"
+"""A transaction with a memo that says so signs its wallet in, whatever else it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +203,11 @@ class Judged:
         return found[0]
 
 
-def judged(transaction: str, signer: Address, fee_lamports_max: int) -> Judged:
-    """Reads a transaction in base64 that `signer` is asked to sign and to pay for. Raises `Unsafe`."""
+def judged(transaction: str, signer: Address, fee_lamports_max: int, *, signs_in: bool = False) -> Judged:
+    """Reads a transaction in base64 that `signer` is asked to sign and to pay for. Raises `Unsafe`.
+
+    `signs_in`: it may hold a challenge. In one that is about an order, another server could use it to sign in.
+    """
     try:
         wire = read_transaction(base64.b64decode(transaction, validate=True))
     except (MalformedTransaction, binascii.Error, ValueError) as problem:
@@ -212,7 +217,11 @@ def judged(transaction: str, signer: Address, fee_lamports_max: int) -> Judged:
     require(keys[0] == signer, f"{keys[0]} pays the fee, not {signer}")
     fee = fee_of(wire.message)
     require(fee <= fee_lamports_max, f"its fee is {fee:,} lamports, more than {fee_lamports_max:,}")
-    return Judged(wire, signer, tuple(_acts(wire)))
+    acts = tuple(_acts(wire))
+    for act, words in acts:
+        if isinstance(act, Memo) and not signs_in and CHALLENGE.encode() in act.text:
+            unexpected(words)
+    return Judged(wire, signer, acts)
 
 
 def require(holds: bool, otherwise: str) -> None:

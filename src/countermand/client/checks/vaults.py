@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countermand.client.checks.acts import (
+    CHALLENGE,
     RENT_LAMPORTS_MAX,
     Budget,
     Checked,
@@ -24,7 +25,6 @@ from countermand.client.checks.acts import (
 from countermand.solana.port import Address
 from countermand.solana.tokens import SOL_MINT, TOKEN_PROGRAMS, associated_token_address
 
-_CHALLENGE: Final = "Sign this message to authenticate with Jupiter"
 _CHALLENGE_CHARS_MAX: Final = 1_000
 
 
@@ -49,14 +49,14 @@ def check_challenge_text(text: str, user: Address) -> None:
     """Whether a text is a challenge and nothing else, such as the bytes of a transaction. Raises `Unsafe`."""
     plain = all(each.isprintable() or each == "\n" for each in text)
     require(plain and len(text) <= _CHALLENGE_CHARS_MAX, "the challenge is no plain text")
-    require(text.startswith(_CHALLENGE), "the challenge does not say that it is one")
+    require(text.startswith(CHALLENGE), "the challenge does not say that it is one")
     if "owner of " in text:
         require(f"owner of {user}." in text, "the challenge is for another wallet")
 
 
 def check_challenge(transaction: str, user: Address, fee_lamports_max: int) -> Checked:
     """A memo with the challenge; it is never sent. Raises `Unsafe`."""
-    of = judged(transaction, user, fee_lamports_max)
+    of = judged(transaction, user, fee_lamports_max, signs_in=True)
     memos = [act for act, _ in of.acts if isinstance(act, Memo)]
     for act, words in of.acts:
         if not isinstance(act, Budget | Memo):
