@@ -66,7 +66,7 @@ class TanxSession(Session):
     """`tokens`: once they were needed."""
 
     keys: TanxKeys | None = None
-    tokens: Tokens | None = None
+    tokens: Tokens | None = field(default=None, repr=False)
 
     def member(self) -> TanxKeys:
         if self.keys is None:
