@@ -1,7 +1,7 @@
 """Tables of operations become OpenAPI documents."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -79,6 +79,17 @@ def test_the_fields_of_a_struct_are_the_parameters_of_a_query() -> None:
             "example": 10,
         },
     ]
+
+
+class Flags(msgspec.Struct):
+    flag: Literal["true", "True", "false", "False"] = "false"
+    version: Literal["V1", "V2"] = "V1"
+
+
+def test_of_texts_that_differ_in_their_case_alone_one_is_described() -> None:
+    flag, version = query(Flags, {})
+    assert flag["schema"]["enum"] == ["false", "true"]
+    assert version["schema"]["enum"] == ["V1", "V2"]
 
 
 def test_parameters_by_their_schemas_are_optional_and_may_have_no_example() -> None:

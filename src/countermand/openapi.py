@@ -84,10 +84,18 @@ def query(fields: type[msgspec.Struct] | Mapping[str, Schema], example: Mapping[
         described = msgspec.json.schema(fields)["$defs"][fields.__name__]
         schemas, required = described["properties"], described["required"]
     return tuple(
-        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        {"name": name, "in": "query", "required": name in required, "schema": _in_one_case(schema)}
         | ({"example": example[name]} if name in example else {})
         for name, schema in schemas.items()
     )
+
+
+def _in_one_case(schema: Schema) -> Schema:
+    """Where `True` is read as `true` is, only one is described: generators of code make the same name of both."""
+    if not isinstance(schema, Mapping) or "enum" not in schema:
+        return schema
+    choices = schema["enum"]
+    return {**schema, "enum": [each for each in choices if each == each.lower() or each.lower() not in choices]}
 
 
 def in_path(name: str, schema: Schema, example: Any) -> Parameter:

@@ -49,8 +49,9 @@ def check() -> None:
 
 def install() -> None:
     """Raises `StartRefused` with the last error of pip, which may add notices of other things."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(DIRECTORY)]
-    done = subprocess.run([*pip, f"solders=={MINOR}.*"], capture_output=True, text=True, check=False)
+    pip = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+    into = ["--target", str(DIRECTORY), f"solders=={MINOR}.*"]
+    done = subprocess.run([*pip, *into], capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or "pip said nothing").splitlines()
         reason = next((line for line in reversed(said) if line.startswith("ERROR: ")), said[-1])

@@ -31,6 +31,7 @@ from spl.token.instructions import transfer as transfer_tokens
 from spl.token.models import ApproveParams, AuthorityType, CloseAccountParams, SetAuthorityParams
 from spl.token.models import TransferParams as TokenTransferParams
 
+from countermand.solana.tokens import MEMO_PROGRAM, associated_token_address
 from tests.altering import instructions_of
 
 THIEF = Keypair.from_seed(bytes([66] * 32)).pubkey()
@@ -134,8 +135,31 @@ def account_elsewhere(signer: Pubkey) -> Instruction:
     return account(1)(create_idempotent_associated_token_account(signer, signer, MINT))
 
 
+def account_of_another_program(signer: Pubkey) -> Instruction:
+    """The program says how large it is, and keeps the rent."""
+    return _associated(signer, MINT, UNKNOWN)
+
+
+def account_for_another_mint(signer: Pubkey) -> Instruction:
+    return _associated(signer, UNKNOWN, TOKEN_PROGRAM_ID)
+
+
+def _associated(signer: Pubkey, mint: Pubkey, program: Pubkey) -> Instruction:
+    address = Pubkey.from_string(associated_token_address(str(signer), str(mint), str(program)))
+    honest = create_idempotent_associated_token_account(signer, signer, MINT)
+    return account(5, program)(account(3, mint)(account(1, address)(honest)))
+
+
 def account_paid_by_another(signer: Pubkey) -> Instruction:
     return create_idempotent_associated_token_account(THIEF, signer, MINT)
+
+
+def signs_in(signer: Pubkey) -> Instruction:
+    """To the service that gave this challenge to the liar."""
+    text = (
+        f"Sign this message to authenticate with Jupiter that you are the owner of {signer}.\n\nThis challenge expires"
+    )
+    return Instruction(Pubkey.from_string(MEMO_PROGRAM), text.encode(), [])
 
 
 def cut_short(signer: Pubkey) -> Instruction:
@@ -150,7 +174,10 @@ ANYWHERE: dict[str, Lie] = {
     "a close for a thief": adds(closes_for_a_thief),
     "an account for a thief": adds(account_for_a_thief),
     "an account elsewhere": adds(account_elsewhere),
+    "an account of another program": adds(account_of_another_program),
+    "an account for another mint": adds(account_for_another_mint),
     "an account that another pays": adds(account_paid_by_another),
+    "a challenge": adds(signs_in),
     "an instruction that is cut short": adds(cut_short),
     "an unknown program": adds(calls_what_is_not_known),
     "a durable nonce": lambda instructions, signer: [advances_a_nonce(signer), *instructions],

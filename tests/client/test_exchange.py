@@ -156,6 +156,14 @@ def test_an_answer_that_is_not_as_documented() -> None:
             Answered(Response(200, {}, body)).into(Order)
 
 
+def test_an_answer_that_is_not_as_documented_shows_no_token() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9." + "x" * 300
+    body = encode({"accessToken": token, "wallet": "So11111111111111111111111111111111111111112"})
+    with pytest.raises(BadAnswer, match=r"wallet.:.So1111") as told:
+        Answered(Response(200, {}, body)).into(Order)
+    assert token[:20] not in str(told.value)
+
+
 def test_numbers_are_read_and_written_digit_for_digit() -> None:
     assert SENT.body == b'{"price":0.10}'
     assert encode({"a": Decimal("12345678901234567.123456789012")}) == b'{"a":12345678901234567.123456789012}'

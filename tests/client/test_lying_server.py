@@ -16,12 +16,12 @@ from spl.token.instructions import create_idempotent_associated_token_account
 from countermand.client import (
     SOL,
     USDC,
+    BadAnswer,
     Client,
     Cycles,
     Limit,
     Otoco,
     Recurring,
-    Refused,
     Single,
     TanxClient,
     TanxKeys,
@@ -351,6 +351,34 @@ def test_a_cancel_on_the_chain_that_is_another(wallet: Careful) -> None:
     honest.limit.cancel(order, other)
 
 
+def test_a_cancel_on_the_chain_goes_on_without_an_order_that_went_meanwhile(wallet: Careful) -> None:
+    honest = wallet.client()
+    orders = [honest.limit.place(A_LIMIT).order for _ in range(7)]
+
+    def late(answer: Any) -> Any:
+        """The first batch holds an order that is gone when the transaction comes."""
+        if slow.told == 1:
+            honest.limit.cancel(orders[1])
+        return answer
+
+    slow = Liar("/cancelOrders", late)
+    landed = wallet.client(slow).limit.cancel(*orders)
+    assert sorted(order for each in landed for order in each.orders) == sorted({*orders} - {orders[1]})
+    assert slow.told == 2
+    assert honest.limit.open_orders() == []
+
+
+def test_a_cancel_on_the_chain_that_is_to_be_paid_for_twice(wallet: Careful) -> None:
+    honest = wallet.client()
+    order = honest.limit.place(A_LIMIT).order
+    again = Liar("/cancelOrders", lambda answer: answer | {"transactions": answer["transactions"] * 2})
+    twice = Liar("/cancelOrders", in_transaction(lambda all_, _: [*all_, all_[-1]], wallet.public))
+    for liar in (again, twice):
+        refuses(wallet, liar, lambda client: client.limit.cancel(order), sign_ins=0, match="cancelled twice")
+        refuses(wallet, liar, lambda client: client.limit.cancel_all(), sign_ins=0, match="cancelled twice")
+    honest.limit.cancel(order)
+
+
 CYCLES = Cycles(sell=USDC, amount=100 * 10**6, buy=SOL, cycles=2, interval_s=60)
 DCAS: Mapping[str, Lie] = {
     "more sold": changes(dca.PROGRAM, dca.OPEN_DCA_V2, data(16, (101 * 10**6).to_bytes(8, "little"))),
@@ -467,7 +495,7 @@ def test_an_order_of_the_books_that_is_another_is_noticed(venue: Venue, lie: dic
     with httpx2.Client(transport=liar) as http, TanxClient(keys, venue.url, policy=POLICY, http=http) as client:
         client.register_stark_key()
         client.sandbox.credit(keys.address, "usdc", 1000)
-        with pytest.raises(Refused, match=f"another than was asked for: {noticed}"):
+        with pytest.raises(BadAnswer, match=f"another than was asked for: {noticed}"):
             client.place("btcusdc", "buy", "0.01", 40_000, kind="stop_limit", stop_price=39_000)
         client.cancel_all("btcusdc")
 

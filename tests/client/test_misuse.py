@@ -6,6 +6,11 @@ import pytest
 from solders.keypair import Keypair
 
 from countermand.client import AsyncClient, AsyncTanxClient, Client, TanxClient, TanxKeys
+from countermand.client.effects import Response
+from countermand.client.exchange import Answered, request
+from countermand.client.session import Session
+from countermand.client.shapes.tanx import Tokens
+from countermand.client.tanx import TanxSession
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient, TanxClient, AsyncTanxClient])
@@ -41,3 +46,14 @@ def test_what_is_no_key_of_tanx_is_not_shown(slip: Any) -> None:
             TanxKeys.of(*given)
         assert "12345678" not in str(refused.value)
         assert refused.value.__suppress_context__
+
+
+def test_what_tracebacks_show_holds_no_secret() -> None:
+    tokens = Tokens(access="s3cret", refresh="s3cret")
+    for held in (
+        Session(None, api_key="s3cret", token="s3cret"),
+        TanxSession(None, api_key="s3cret", tokens=tokens),
+        request("POST", "/orders", {"signature": "s3cret"}, headers={"authorization": "Bearer s3cret"}),
+        Answered(Response(200, {}, b'{"token":"s3cret"}')),
+    ):
+        assert "s3cret" not in repr(held)

@@ -275,6 +275,18 @@ def test_every_example_is_what_its_schema_says(shell: Shell) -> None:
                 assert fits(content["example"], content["schema"], document), (path, method)
             for parameter in operation.get("parameters", ()):
                 assert "example" in parameter or not parameter.get("required"), (path, parameter["name"])
+                if "example" in parameter:
+                    assert fits(parameter["example"], parameter["schema"], document), (path, parameter["name"])
+
+
+def test_what_the_sandbox_needs_and_answers_is_described(shell: Shell) -> None:
+    document = shell.venue.ask("GET", "/openapi/sandbox.json").ok()
+    for path, method, operation in operations(document):
+        if method == "get" and "{" not in path and path != "/sandbox/events":
+            needs = any(parameter["required"] for parameter in operation.get("parameters", ()))
+            assert shell.venue.ask("GET", path).status == (400 if needs else 200), path
+    unknown = shell.venue.ask("POST", "/sandbox/tanx/cancel", {"order_id": 2**60}).status
+    assert str(unknown) in document["paths"]["/sandbox/tanx/cancel"]["post"]["responses"]
 
 
 def test_the_reference_names_every_document(shell: Shell) -> None:

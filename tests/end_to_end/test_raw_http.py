@@ -119,6 +119,8 @@ def test_a_post_of_http_1_0(house: Venue) -> None:
     head = b"POST /rpc HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(call)
     assert answered(house, head + call).json["result"] == "ok"
     assert answered(house, head, call[:10], call[10:]).json["result"] == "ok"
+    expecting = head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+    assert answered(house, expecting, call).json["result"] == "ok", "HTTP/1.0 knows no 100 Continue"
 
 
 # --- C2: HEAD, OPTIONS, methods that a path has not

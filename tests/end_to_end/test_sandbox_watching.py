@@ -75,6 +75,17 @@ def test_a_reader_is_told_all_of_an_order_and_comes_back_to_where_it_was(
     assert triggered["reason"] == "the price is 260, it triggers at ≥ 260"
 
 
+def test_a_reader_that_was_told_nothing_yet_comes_back_to_where_it_was(
+    alice: Trader, reads: Callable[..., Reader]
+) -> None:
+    reader = reads("from=now")
+    reader.ends()
+    order = alice.places(SELL)
+    again = reads("from=now&limit=1", last=reader.last_id)
+    assert again.last_id == reader.last_id
+    assert next(again)["data"]["orderId"] == order
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "with an old cursor"])
 def test_one_reset_is_told_before_all_that_a_restore_brings_back(
     venue: Venue, alice: Trader, reads: Callable[..., Reader], late: bool

@@ -22,6 +22,8 @@ class Reader:
         hello = next(self)
         assert hello["event"] == "hello"
         self.cursor: str = hello["data"]["cursor"]
+        self.last_id: str | None = hello.get("id")
+        """That a browser would send, if it was cut off now."""
 
     def __enter__(self) -> Self:
         return self

@@ -166,7 +166,13 @@ async def test_a_large_file_is_sent_as_it_is_kept_to_those_who_take_it() -> None
     assert (plain.headers.get("content-encoding"), small.headers["content-encoding"]) == (None, "gzip")
     assert plain.body == gzip.decompress(small.body)
     assert plain.headers["vary"] == small.headers["vary"] == "accept-encoding"
-    assert (await ask(app, "GET", path, {"if-none-match": small.headers["etag"]})).status == 304
+    tag = small.headers["etag"].removeprefix("W/")
+    for known in (small.headers["etag"], tag, f"W/{tag}", f'"another", {tag}'):
+        assert (await ask(app, "GET", path, {"if-none-match": known})).status == 304, known
+    assert (await ask(app, "GET", path, {"if-none-match": '"another"'})).status == 200
+    for refused in ("gzip;q=0", "identity, gzip; q=0.0"):
+        assert (await ask(app, "GET", path, {"accept-encoding": refused})).body == plain.body
+    assert (await ask(app, "GET", path, {"accept-encoding": "gzip;q=0.5"})).body == small.body
 
 
 async def test_the_front_page_leads_to_what_there_is() -> None:

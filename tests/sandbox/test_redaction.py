@@ -67,11 +67,23 @@ def test_bodies_that_nobody_should_send() -> None:
     assert "\ufffd" in shown_body(b"\xff\xfe")
 
 
+def test_a_text_without_a_name_may_be_a_secret() -> None:
+    assert shown_body(json.dumps(SECRET).encode()) == HIDDEN
+    assert shown_body(json.dumps([SECRET, "SOL", {"orders": [SECRET], "token": SECRET}]).encode()) == [
+        HIDDEN,
+        "SOL",
+        {"orders": [SECRET], "token": HIDDEN},
+    ]
+
+
 def test_headers_and_queries() -> None:
     headers = shown_headers(
         [(b"Authorization", b"Bearer " + SECRET.encode()), (b"x-api-key", b"k"), (b"accept", b"*/*")]
     )
     assert headers == {"authorization": "Bearer $TOKEN", "x-api-key": "$API_KEY", "accept": "*/*"}
+    others = shown_headers([(b"x-auth-token", SECRET.encode()), (b"X-Client-Secret", b"s"), (b"token-program", b"p")])
+    assert others == {"x-auth-token": HIDDEN, "x-client-secret": HIDDEN, "token-program": "p"}
+    assert shown_query(f"x-api-key={SECRET}&vsToken=SOL") == "x-api-key=%28hidden%29&vsToken=SOL"
     assert shown_query(f"limit=5&token={SECRET}") == "limit=5&token=%28hidden%29"
     assert shown_query(f"auth_header={SECRET}") == "auth_header=%28hidden%29"
     assert shown_query("a=%20b&c") == "a=%20b&c"

@@ -60,6 +60,13 @@ def test_a_venue_that_does_not_start_fails_each_test_with_its_log(tmp_path: Path
     assert done.stdout.count("--seed -1 is out of range") >= 2
 
 
+def test_modules_of_the_project_are_not_those_of_the_venue(tmp_path: Path) -> None:
+    """Such as a `token.py` beside the tests. This name is one that the venue imports, and the plugin does not."""
+    (tmp_path / "asyncpg.py").write_text("raise ImportError('of the project')\n")
+    done = pytest_in(tmp_path, "def test_one(countermand): assert countermand.orders() == []\n")
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_options_count_in_each_test(tmp_path: Path) -> None:
     """A reset without a seed makes ids unpredictable; after a crash the venue is started and reset."""
     code = (
@@ -89,6 +96,30 @@ def test_a_failure_shows_what_the_venue_logged(tmp_path: Path) -> None:
     order = done.stdout.partition("order: ")[2].split()[0]
     assert order in shown
     assert "1 failed, 1 passed" in done.stdout
+
+
+def test_a_fixture_that_fails_shows_it_too(tmp_path: Path) -> None:
+    code = (
+        "import pytest\n"
+        "@pytest.fixture\n"
+        "def placed(countermand):\n"
+        "    countermand.wallet(sol=2).trigger.place('SOL', 1, 'USDC', above=300)\n"
+        "@pytest.fixture\n"
+        "def before(placed): assert False\n"
+        "@pytest.fixture\n"
+        "def after(placed):\n"
+        "    yield\n"
+        "    assert False\n"
+        "def test_before(before): pass\n"
+        "def test_after(after): pass\n"
+        "def test_asks_by_name(request):\n"
+        "    request.getfixturevalue('placed')\n"
+        "    assert False\n"
+    )
+    done = pytest_in(tmp_path, code)
+    assert "1 failed, 1 passed, 2 errors" in done.stdout
+    logs = done.stdout.split("Log of countermand")[1:]
+    assert [log.count("order_placed") for log in logs] == [1, 1, 1]
 
 
 def test_nothing_is_imported_until_a_test_asks(tmp_path: Path) -> None:

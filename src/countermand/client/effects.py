@@ -20,13 +20,13 @@ Signer: TypeAlias = Callable[[bytes], Signed | Awaitable[Signed]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` from the root of the API on."""
+    """`path` from the root of the API on. What may hold a secret is not in its text, which tracebacks show."""
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ signature of a transaction), so that doing them twice is doing them once. What a
 though. So an answer says whether an earlier one was lost, and the operations know what follows from that.
 """
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ _PASSING: Final = (502, 503, 504, *range(520, 600))
 _UNCHANGED: Final = b"nothing was changed"
 _TROUBLE: Final = b"internal server error"
 _LIMITED_PAUSE_MAX_S: Final = 60
+_LONG: Final = re.compile(r"[A-Za-z0-9+/=_.-]{45,}")
+"""What may be a token, and no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Answered:
         try:
             return msgspec.json.decode(self.response.body, type=shape, strict=False)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            shown = self.response.body[:200].decode(errors="replace")
+            shown = _LONG.sub("(hidden)", self.response.body.decode(errors="replace"))[:200]
             raise BadAnswer(f"the answer is not as documented: {problem}: {shown}") from problem
 
 

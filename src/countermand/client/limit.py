@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from countermand.client import words
-from countermand.client.checks import Checked, check_limit_cancel, check_limit_create
+from countermand.client.checks import Checked, check_limit_cancels, check_limit_create
 from countermand.client.checks.limits import ExpectedLimit
 from countermand.client.effects import Flow, Pause
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused
@@ -24,6 +24,8 @@ from countermand.client.signing import sign_transaction
 
 Root = Literal["/trigger/v1", "/limit/v2"]
 _OLDER: Final = "/limit/v2"
+_BUILDS_MAX: Final = 3
+"""How often a cancel is built: one of the orders in a transaction may be filled meanwhile, and then all of it fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,8 @@ class LimitOrders(Api[R]):
     def cancel(self, *orders: str) -> Flow[list[Landed]]:
         """Cancel these orders of the wallet, five in a transaction. It counts when they have landed.
 
-        Repeating is safe: orders that are gone are left out. Raises `Refused` if none of them is open.
+        Repeating is safe: orders that are gone are left out, also those that go meanwhile. Raises `Refused` if none of
+        them is open.
         """
         if not orders:
             raise ValueError("name the orders to cancel; cancel_all cancels all")
@@ -189,6 +192,33 @@ def _create(session: Session, root: str, order: Limit) -> Flow[Built]:
 
 
 def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[list[Landed]]:
+    landed: list[Landed] = []
+    failed: Refused | None = None
+    for _ in range(_BUILDS_MAX):
+        done = {order for each in landed for order in each.orders}
+        left = None if orders is None else [each for each in orders if each not in done]
+        assert left != [], "an empty list would mean all"
+        try:
+            ready = yield from _cancels(session, root, left)
+        except Refused as refusal:
+            if landed and words.says(refusal.words, words.NONE_OPEN):
+                return landed
+            raise
+        failed = None
+        for built in ready:
+            try:
+                landed.append((yield from _execute(session, root, built, opens=False)))
+            except Refused as refusal:
+                if not words.says(refusal.words, words.FAILED_ON_CHAIN):
+                    raise
+                failed = refusal
+        if failed is None:
+            return landed
+    assert failed is not None, "else it had returned"
+    raise failed
+
+
+def _cancels(session: Session, root: str, orders: Sequence[str] | None) -> Flow[list[Built]]:
     """Not the pages but the server says which orders there are; each transaction says which it cancels."""
     maker = session.owner().address
     asked = without_none(
@@ -199,15 +229,8 @@ def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[l
     transactions = built.transactions or built.txs
     if not transactions:
         raise BadAnswer("there are no transactions in the answer")
-    ready: list[Built] = []
-    for transaction in transactions:
-        checked, cancelled = check_limit_cancel(transaction, maker, orders, session.policy.fee_lamports_max)
-        ready.append(Built(built.request_id, cancelled, checked))
-    landed: list[Landed] = []
-    for each in ready:
-        done = yield from _execute(session, root, each, opens=False)
-        landed.append(done)
-    return landed
+    checked = check_limit_cancels(transactions, maker, orders, session.policy.fee_lamports_max)
+    return [Built(built.request_id, cancelled, each) for each, cancelled in checked]
 
 
 def _execute(session: Session, root: str, built: Built, *, opens: bool) -> Flow[Landed]:

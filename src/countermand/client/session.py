@@ -36,9 +36,9 @@ class Session:
     """`token`: of Trigger v2, once it was needed. `signing_in`: one of the flows is about to get another."""
 
     wallet: Wallet | None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     policy: Policy = field(default_factory=Policy)
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     vault: str | None = None
     signing_in: bool = False
 

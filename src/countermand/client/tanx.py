@@ -9,7 +9,7 @@ import msgspec
 
 from countermand.client import words
 from countermand.client.effects import Flow, Request, Sign
-from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unsafe
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Unsafe
 from countermand.client.exchange import Answered, changing_nothing, exchange, request, with_header
 from countermand.client.numbers import Number, decimal, whole, without_none
 from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
@@ -66,7 +66,7 @@ class TanxSession(Session):
     """`tokens`: once they were needed."""
 
     keys: TanxKeys | None = None
-    tokens: Tokens | None = None
+    tokens: Tokens | None = field(default=None, repr=False)
 
     def member(self) -> TanxKeys:
         if self.keys is None:
@@ -111,7 +111,8 @@ class Tanx(Api[R]):
         `OutcomeUnknown` if its answer was lost and a repetition is refused: look at `orders()` before a new call.
 
         What is signed is a hash, which only tanX can compute (its vaults are not told). It is checked that it can be
-        signed, and afterwards that the order which was created is the one that was asked for.
+        signed, and afterwards that the order which was created is the one that was asked for. Raises `BadAnswer` with
+        the id of another.
         """
         session, keys = self._session, self._session.member()
         asked: dict[str, Any] = {"market": market, "ord_type": kind, "side": side, "volume": decimal("volume", volume)}
@@ -350,4 +351,4 @@ def _require_same(order: Order, asked: dict[str, Any]) -> None:
         made["price"] = order.price
     different = [name for name, value in made.items() if name in asked and asked[name] != value]
     if different:
-        raise Refused(200, f"the order {order.id} is another than was asked for: {', '.join(different)}", made)
+        raise BadAnswer(f"the order {order.id} is another than was asked for: {', '.join(different)}")

@@ -219,9 +219,10 @@ def craft(session: Session, terms: Mapping[str, Any], kind: Mapping[str, str], *
         vault=vault,
         mint=terms["inputMint"],
         amount=int(terms["inputAmount"]),
+        output_mint=terms["outputMint"],
         input_account=crafted.input_token_account,
-        output_mint=terms["outputMint"] if keeps_output else None,
         output_account=crafted.output_token_account,
+        keeps_output=keeps_output,
     )
     checked = check_deposit(crafted.transaction, expected, session.policy.fee_lamports_max)
     return Deposit(crafted.request_id, vault, crafted.input_token_account, crafted.output_token_account, checked)

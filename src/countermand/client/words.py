@@ -18,6 +18,7 @@ CANCEL_AGAIN: Final = (
 EXECUTING: Final = ("'executing' state", "a fill is under way", "not ready", "not yet ready")
 IS_CANCELLED: Final = "'cancelled' state"
 FAILED_ON_CHAIN: Final = "custom program error"
+NONE_OPEN: Final = "no matching orders found"
 UNCONFIRMED: Final = "unable to confirm transaction"
 ALREADY_CANCELLED: Final = "Order is already cancelled"
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -48,13 +49,19 @@ class BuiltFile(Struct, frozen=True):
         resp.content_type = self.media_type
         if self.compressed:
             resp.set_header("vary", "accept-encoding")
-        if req.get_header("if-none-match") == self.etag:
+        # A proxy that compresses makes a tag weak.
+        if falcon.ETag.loads(self.etag) in (req.if_none_match or ()):
             resp.status = falcon.HTTP_304
-        elif self.compressed and "gzip" in (req.get_header("accept-encoding") or ""):
+        elif self.compressed and _takes_gzip(req.get_header("accept-encoding") or ""):
             resp.set_header("content-encoding", "gzip")
             resp.data = self.content
         else:
             resp.data = gzip.decompress(self.content) if self.compressed else self.content
+
+
+def _takes_gzip(accepted: str) -> bool:
+    codings = dict(each.replace(" ", "").lower().partition(";")[::2] for each in accepted.split(","))
+    return "gzip" in codings and not re.fullmatch(r"q=0(\.0*)?", codings["gzip"])
 
 
 class BuiltFiles:

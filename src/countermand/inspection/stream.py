@@ -90,8 +90,12 @@ class _Reader(msgspec.Struct):
         return ",".join(str(self.positions[shard]) for shard in sorted(self.positions))
 
     def greet(self) -> None:
-        """Before all events, and not one of them: from where on they are told."""
-        self.told += f'event: hello\ndata: {{"cursor":"{self.cursor()}"}}\n\n'.encode()
+        """Before all events, and not one of them: from where on they are told.
+
+        Its id is for an `EventSource` that is cut off before the first event of an order.
+        """
+        cursor = self.cursor()
+        self.told += f'event: hello\nid: {cursor}\ndata: {{"cursor":"{cursor}"}}\n\n'.encode()
 
     def tell(self, kind: str, data: bytes, *, with_cursor: bool = False) -> None:
         if self.left == 0:

@@ -58,7 +58,7 @@ _OPERATIONS: Final = (
         "/sandbox/prices",
         "Set prices, US dollars by mint or symbol",
         _responses(),
-        body=dict[str, str],
+        body=dict[str, wire.Number],
         example={"SOL": "151.50", USDC: "1"},
     ),
     Operation(
@@ -177,7 +177,7 @@ _OPERATIONS: Final = (
         "post",
         "/sandbox/tanx/cancel",
         "Cancel an order at tanX as an operator",
-        _responses(),
+        _responses(not_found="No order of this venue"),
         body=wire.TanxCancelRequest,
         example={"order_id": _BOOK_ORDER},
     ),
@@ -233,7 +233,10 @@ _OPERATIONS: Final = (
         "/sandbox/prices",
         "The prices of a token since the process started, the oldest first",
         _responses(inspected.PricesWire),
-        query({"mint": {"type": "string"}, "limit": _limited(price_history.KEPT, 1_000)}, {"mint": "SOL"}),
+        (
+            {"name": "mint", "in": "query", "required": True, "schema": {"type": "string"}, "example": "SOL"},
+            *query({"limit": _limited(price_history.KEPT, 1_000)}, {}),
+        ),
     ),
     Operation(
         "get",

@@ -112,6 +112,8 @@ def _info_of(kind: Any) -> inspect.Type:
 def _read(value: Any, info: inspect.Type, path: str) -> Any:
     """The value as msgspec decodes it: whole numbers are integers, and what is read elsewhere stays as written."""
     match info:
+        case inspect.Metadata(type=kind):
+            return _read(value, kind, path)
         case inspect.StructType():
             return _read_fields(_object(value, info, path), info, path)
         case inspect.DictType():
@@ -191,6 +193,8 @@ def _required(info: inspect.Type) -> Sequence[str]:
 
 def _wanted(info: inspect.Type) -> str:
     match info:
+        case inspect.Metadata(type=kind):
+            return _wanted(kind)
         case inspect.StructType():
             return f"an object with {listed([each.encode_name for each in info.fields])}"
         case inspect.DictType():

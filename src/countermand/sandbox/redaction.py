@@ -52,6 +52,8 @@ _SECRET: Final = frozenset(
 
 `auth_header` is the token in the address of tanX's private stream.
 """
+_OF_HEADERS: Final = ("apikey", "jwt", "password", "secret", "signature", "token")
+"""With what the name of a header ends that is one of these, such as `x-auth-token`."""
 _PAIR: Final = re.compile(r"(?<![^&])(?P<name>[^&=]+)=(?P<value>[^&]+)")
 """Of a form."""
 _SCHEME: Final = re.compile(r"[A-Za-z]{1,16}(?= )", re.ASCII)
@@ -63,8 +65,13 @@ _DEPTH_MAX: Final = 64
 def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     named = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
     return {
-        name: _authorization(value) if name == "authorization" else _HEADERS.get(name, value) for name, value in named
+        name: _authorization(value) if name == "authorization" else _HEADERS.get(name, _header(name, value))
+        for name, value in named
     }
+
+
+def _header(name: str, value: str) -> str:
+    return HIDDEN if value and _bare(name).endswith(_OF_HEADERS) else value
 
 
 def _authorization(value: str) -> str:
@@ -83,7 +90,10 @@ def shown_query(query: str) -> str:
 
 
 def shown_body(body: bytes) -> Any:
-    """JSON with its secrets hidden, a text without what may be one, or None for nothing."""
+    """JSON with its secrets hidden, a text without what may be one, or None for nothing.
+
+    A text of JSON that is in no object has no name, which would say what it is.
+    """
     if not body:
         return None
     try:
@@ -105,17 +115,19 @@ def _shown_pair(pair: re.Match[str]) -> str:
     return f"{pair['name']}={HIDDEN}" if _is_secret(unquote_plus(pair["name"])) else pair[0]
 
 
-def _without_secrets(value: Any, depth: int) -> Any:
+def _without_secrets(value: Any, depth: int, *, named: bool = False) -> Any:
     if depth > _DEPTH_MAX:
         return HIDDEN
     if isinstance(value, dict):
         return {
-            printable(name): _hidden(each) if _is_secret(name) else _without_secrets(each, depth + 1)
+            printable(name): _hidden(each) if _is_secret(name) else _without_secrets(each, depth + 1, named=True)
             for name, each in value.items()
         }
     if isinstance(value, list):
-        return [_without_secrets(each, depth + 1) for each in value]
-    return printable(value) if isinstance(value, str) else value
+        return [_without_secrets(each, depth + 1, named=named) for each in value]
+    if not isinstance(value, str):
+        return value
+    return printable(value if named else _LONG.sub(HIDDEN, value))
 
 
 def _hidden(value: Any) -> Any:
@@ -124,7 +136,11 @@ def _hidden(value: Any) -> Any:
 
 
 def _is_secret(name: str) -> bool:
-    return name.replace("_", "").replace("-", "").lower() in _SECRET
+    return _bare(name.removeprefix("x-")) in _SECRET
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def url_of(base: str, path: str, query: str) -> str:

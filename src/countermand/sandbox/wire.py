@@ -4,12 +4,15 @@ Amounts are decimal strings of base units, prices decimal strings of US dollars,
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from countermand.inspection.wire import TokenWire
+
+Number: TypeAlias = Annotated[Raw, Meta(extra_json_schema={"anyOf": [{"type": "string"}, {"type": "number"}]})]
+"""A decimal number, as text or as a JSON number; it is read exactly."""
 
 
 class SandboxRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,7 +69,7 @@ class SandboxWire(msgspec.Struct):
 class AirdropRequest(SandboxRequest):
     wallet: str
     mint: str
-    amount: Raw
+    amount: Number
 
 
 class AirdropAnswer(msgspec.Struct):
@@ -90,7 +93,7 @@ class TokenRequest(SandboxRequest):
 
     symbol: str
     decimals: int
-    price: Raw
+    price: Number
     mint: str | None = None
     program: Literal["spl-token", "spl-token-2022"] = "spl-token"
 
@@ -110,7 +113,7 @@ class ClockRequest(SandboxRequest):
 
 
 class AdvanceRequest(SandboxRequest):
-    seconds: Raw
+    seconds: Number
 
 
 class ResetRequest(SandboxRequest):
@@ -131,7 +134,7 @@ class PlaybackRequest(SandboxRequest):
     mint: str
     csv: str | None = None
     walk: WalkWire | None = None
-    speed: Raw | UnsetType = UNSET
+    speed: Number | UnsetType = UNSET
 
 
 class PlaybackWire(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -177,7 +180,7 @@ class TanxCreditRequest(SandboxRequest):
 
     eth_address: str
     currency: str
-    amount: Raw
+    amount: Number
 
 
 class TanxStarkKeyRequest(SandboxRequest):
@@ -195,8 +198,8 @@ class MarketMakerRequest(SandboxRequest, rename="camel", kw_only=True):
     """`volume`: in units of the base currency, of each of so many `levels` of quotes on both sides; 1 if not given."""
 
     market: str
-    price: Raw
-    volume: Raw | UnsetType = UNSET
+    price: Number
+    volume: Number | UnsetType = UNSET
     seed: int = 0
     spread_bps: int = 20
     levels: int = 5
@@ -251,9 +254,9 @@ class AuditWire(msgspec.Struct, omit_defaults=True):
 class AmendRequest(SandboxRequest, rename="camel"):
     """Of a trigger order, at least one: what is left out stays. Prices are in US dollars."""
 
-    trigger_price_usd: Raw | UnsetType = UNSET
-    tp_price_usd: Raw | UnsetType = UNSET
-    sl_price_usd: Raw | UnsetType = UNSET
+    trigger_price_usd: Number | UnsetType = UNSET
+    tp_price_usd: Number | UnsetType = UNSET
+    sl_price_usd: Number | UnsetType = UNSET
     trailing_bps: int | UnsetType = UNSET
     slippage_bps: int | UnsetType = UNSET
     tp_slippage_bps: int | UnsetType = UNSET

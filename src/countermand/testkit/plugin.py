@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from countermand.testkit.venue import Countermand
 
 _OPTIONS = "countermand_options"
-_LOG_MARK = pytest.StashKey[int]()
+_LOG = pytest.StashKey["tuple[_Sandbox, int]"]()
+"""Of a test: its sandbox, and how long the log was when the test began."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,19 +39,19 @@ def countermand(_countermand_sandbox: "_Sandbox", request: pytest.FixtureRequest
     countermand.advance(seconds=60); countermand.settle(); countermand.assert_promise()
     """
     venue = _countermand_sandbox.clean()
-    request.node.stash[_LOG_MARK] = _countermand_sandbox.log_length()
+    request.node.stash[_LOG] = (_countermand_sandbox, _countermand_sandbox.log_length())
     return venue
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: "pytest.CallInfo[None]"
+    item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that fails shows what the sandbox logged meanwhile."""
+    """A test that fails, or one of its fixtures, shows what the sandbox logged meanwhile."""
     report = yield
-    sandbox = getattr(item, "funcargs", {}).get("_countermand_sandbox")
-    if call.when == "call" and call.excinfo is not None and isinstance(sandbox, _Sandbox):
-        report.sections.append(("Log of countermand", sandbox.log_since(item.stash.get(_LOG_MARK, 0))))
+    if report.failed and _LOG in item.stash:
+        sandbox, start = item.stash[_LOG]
+        report.sections.append(("Log of countermand", sandbox.log_since(start)))
     return report
 
 

@@ -18,7 +18,8 @@ READY_S: Final = 120
 STOP_S: Final = 12
 LOG_LINES_SHOWN: Final = 20
 _POLL_S: Final = 0.02
-_SERVE: Final = (sys.executable, "-m", "countermand", "serve")
+_SERVE: Final = (sys.executable, "-P", "-m", "countermand", "serve")
+"""`-P`: what lies in the directory of the tests, such as a `token.py`, is none of its modules."""
 _PREFIX: Final = "COUNTERMAND_"
 
 

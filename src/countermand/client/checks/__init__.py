@@ -6,7 +6,7 @@ the fee and the rents, within bounds, and moves the amount to where it belongs.
 """
 
 from countermand.client.checks.acts import Checked
-from countermand.client.checks.limits import check_limit_cancel, check_limit_create
+from countermand.client.checks.limits import check_limit_cancels, check_limit_create
 from countermand.client.checks.recurring import check_dca_close, check_dca_open
 from countermand.client.checks.vaults import check_challenge, check_challenge_text, check_deposit, check_withdrawal
 
@@ -17,7 +17,7 @@ __all__ = [
     "check_dca_close",
     "check_dca_open",
     "check_deposit",
-    "check_limit_cancel",
+    "check_limit_cancels",
     "check_limit_create",
     "check_withdrawal",
 ]

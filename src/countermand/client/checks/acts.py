@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias
@@ -22,12 +22,15 @@ from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
+    TOKEN_PROGRAMS,
     associated_token_address,
 )
 from countermand.solana.wire import MalformedTransaction, WireTransaction, read_transaction
 
 RENT_LAMPORTS_MAX: Final = 5_000_000
 """What the rent of one new account may cost."""
+CHALLENGE: Final = "Sign this message to authenticate with Jupiter"
+"""A transaction with a memo that says so signs its wallet in, whatever else it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +203,11 @@ class Judged:
         return found[0]
 
 
-def judged(transaction: str, signer: Address, fee_lamports_max: int) -> Judged:
-    """Reads a transaction in base64 that `signer` is asked to sign and to pay for. Raises `Unsafe`."""
+def judged(transaction: str, signer: Address, fee_lamports_max: int, *, signs_in: bool = False) -> Judged:
+    """Reads a transaction in base64 that `signer` is asked to sign and to pay for. Raises `Unsafe`.
+
+    `signs_in`: it may hold a challenge. In one that is about an order, another server could use it to sign in.
+    """
     try:
         wire = read_transaction(base64.b64decode(transaction, validate=True))
     except (MalformedTransaction, binascii.Error, ValueError) as problem:
@@ -211,7 +217,11 @@ def judged(transaction: str, signer: Address, fee_lamports_max: int) -> Judged:
     require(keys[0] == signer, f"{keys[0]} pays the fee, not {signer}")
     fee = fee_of(wire.message)
     require(fee <= fee_lamports_max, f"its fee is {fee:,} lamports, more than {fee_lamports_max:,}")
-    return Judged(wire, signer, tuple(_acts(wire)))
+    acts = tuple(_acts(wire))
+    for act, words in acts:
+        if isinstance(act, Memo) and not signs_in and CHALLENGE.encode() in act.text:
+            unexpected(words)
+    return Judged(wire, signer, acts)
 
 
 def require(holds: bool, otherwise: str) -> None:
@@ -224,10 +234,17 @@ def unexpected(words: str) -> NoReturn:
     raise Unsafe(f"not signed: it does what was not asked for: {words}")
 
 
-def require_associated(act: MakeAssociated, payer: Address, owners: Sequence[Address]) -> None:
-    """An account of one of these, at the address that is everyone's."""
+def require_associated(
+    act: MakeAssociated, payer: Address, owners: Sequence[Address], mints: Collection[Address]
+) -> None:
+    """An account of one of these, for wrapped SOL or one of the mints, at the address that is everyone's.
+
+    Another program than those of tokens says by itself how large its account is, and keeps the rent.
+    """
     require(act.payer == payer, f"{act.payer} pays for a token account, not {payer}")
+    require(act.program in TOKEN_PROGRAMS, f"{act.account} would belong to {act.program}, which is no token program")
     require(act.owner in owners, f"it makes a token account for {act.owner}")
+    require(act.mint == SOL_MINT or act.mint in mints, f"it makes a token account for {act.mint}, which is not traded")
     own = associated_token_address(act.owner, act.mint, act.program)
     require(act.account == own, f"{act.account} is not the token account of {act.owner}")
 

@@ -51,7 +51,7 @@ def check_limit_create(transaction: str, expected: ExpectedLimit, fee_lamports_m
             case Budget() | Memo() | OpenLimit():
                 pass
             case MakeAssociated():
-                require_associated(act, maker, (maker,))
+                require_associated(act, maker, (maker,), (expected.input_mint, expected.output_mint))
             case Lamports() | Sync() | Close() if wraps:
                 wrapped += require_wrapping(act, maker, expected.making)
             case _:
@@ -85,21 +85,32 @@ def _check_terms(opened: OpenLimit, expected: ExpectedLimit) -> None:
     require(opened.source == own, f"it takes from {opened.source}, which is not the maker's account")
 
 
-def check_limit_cancel(
-    transaction: str, maker: Address, orders: Sequence[Address] | None, fee_lamports_max: int
-) -> tuple[Checked, tuple[Address, ...]]:
+def check_limit_cancels(
+    transactions: Sequence[str], maker: Address, orders: Sequence[Address] | None, fee_lamports_max: int
+) -> list[tuple[Checked, tuple[Address, ...]]]:
     """Cancels of these orders of the maker, or of any (None), whose input goes to the maker. Raises `Unsafe`.
 
-    Returns the orders that it cancels.
+    Each comes with the orders that it cancels. None is cancelled by two: each costs a fee, also when it fails.
     """
+    checked = [_check_cancel(each, maker, orders, fee_lamports_max) for each in transactions]
+    cancelled = [order for _, of in checked for order in of]
+    twice = next((order for order in cancelled if cancelled.count(order) > 1), None)
+    require(twice is None, f"{twice} is cancelled twice")
+    return checked
+
+
+def _check_cancel(
+    transaction: str, maker: Address, orders: Sequence[Address] | None, fee_lamports_max: int
+) -> tuple[Checked, tuple[Address, ...]]:
     of = judged(transaction, maker, fee_lamports_max)
+    mints = [act.input_mint for act, _ in of.acts if isinstance(act, CancelLimit)]
     cancelled: list[Address] = []
     for act, words in of.acts:
         match act:
             case Budget() | Memo():
                 pass
             case MakeAssociated():
-                require_associated(act, maker, (maker,))
+                require_associated(act, maker, (maker,), mints)
             case CancelLimit():
                 require((act.signer, act.maker) == (maker, maker), f"it cancels an order of {act.maker}")
                 require(orders is None or act.order in orders, f"it cancels {act.order}, which was not asked for")

@@ -60,7 +60,7 @@ def check_dca_open(transaction: str, expected: ExpectedDca, fee_lamports_max: in
             case Budget() | Memo() | OpenDca():
                 pass
             case MakeAssociated():
-                require_associated(act, user, (user, opened.account))
+                require_associated(act, user, (user, opened.account), (expected.input_mint, expected.output_mint))
             case Lamports() | Sync() | Close() if wraps:
                 require_wrapping(act, user, expected.amount)
             case _:
@@ -110,7 +110,7 @@ def check_dca_close(transaction: str, user: Address, order: Address, fee_lamport
             case Budget() | Memo() | CloseDca():
                 pass
             case MakeAssociated():
-                require_associated(act, user, (user,))
+                require_associated(act, user, (user,), (closed.input_mint, closed.output_mint))
             case Close() | Sync():
                 require_wrapping(act, user, 0)
             case _:

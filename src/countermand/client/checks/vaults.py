@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countermand.client.checks.acts import (
+    CHALLENGE,
     RENT_LAMPORTS_MAX,
     Budget,
     Checked,
@@ -24,35 +25,38 @@ from countermand.client.checks.acts import (
 from countermand.solana.port import Address
 from countermand.solana.tokens import SOL_MINT, TOKEN_PROGRAMS, associated_token_address
 
-_CHALLENGE: Final = "Sign this message to authenticate with Jupiter"
 _CHALLENGE_CHARS_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedDeposit:
-    """`input_account` belongs to the vault and is made by the transaction; so is `output_account`, of an OTOCO."""
+    """`input_account` belongs to the vault and is made by the transaction; so is `output_account`, of an OTOCO.
+
+    `keeps_output`: there is one.
+    """
 
     user: Address
     vault: Address
     mint: Address
     amount: int
+    output_mint: Address
     input_account: Address | None
-    output_mint: Address | None = None
     output_account: Address | None = None
+    keeps_output: bool = False
 
 
 def check_challenge_text(text: str, user: Address) -> None:
     """Whether a text is a challenge and nothing else, such as the bytes of a transaction. Raises `Unsafe`."""
     plain = all(each.isprintable() or each == "\n" for each in text)
     require(plain and len(text) <= _CHALLENGE_CHARS_MAX, "the challenge is no plain text")
-    require(text.startswith(_CHALLENGE), "the challenge does not say that it is one")
+    require(text.startswith(CHALLENGE), "the challenge does not say that it is one")
     if "owner of " in text:
         require(f"owner of {user}." in text, "the challenge is for another wallet")
 
 
 def check_challenge(transaction: str, user: Address, fee_lamports_max: int) -> Checked:
     """A memo with the challenge; it is never sent. Raises `Unsafe`."""
-    of = judged(transaction, user, fee_lamports_max)
+    of = judged(transaction, user, fee_lamports_max, signs_in=True)
     memos = [act for act, _ in of.acts if isinstance(act, Memo)]
     for act, words in of.acts:
         if not isinstance(act, Budget | Memo):
@@ -81,7 +85,7 @@ def check_deposit(transaction: str, expected: ExpectedDeposit, fee_lamports_max:
                 require(act.owner == expected.vault, f"{act.owner} would own the order's account, not the vault")
                 owned[act.account] = act.mint
             case MakeAssociated():
-                require_associated(act, expected.user, (expected.user,))
+                require_associated(act, expected.user, (expected.user,), (expected.mint, expected.output_mint))
             case Lamports():
                 require(expected.mint == SOL_MINT, "it moves lamports, for an order that sells tokens")
                 require(act.source == expected.user, f"{act.source} pays")
@@ -119,7 +123,7 @@ def _check_payment(act: Tokens, expected: ExpectedDeposit, owned: Mapping[Addres
 def _check_accounts(expected: ExpectedDeposit, owned: dict[Address, Address]) -> None:
     """The accounts are those that the answer names, each for its token."""
     wanted = [(expected.input_account, expected.mint, "inputTokenAccount")]
-    if expected.output_mint is not None:
+    if expected.keeps_output:
         wanted.append((expected.output_account, expected.output_mint, "outputTokenAccount"))
     for account, mint, name in wanted:
         if account is not None:
@@ -143,7 +147,7 @@ def check_withdrawal(
             case Budget() | Memo():
                 pass
             case MakeAssociated():
-                require_associated(act, user, (user,))
+                require_associated(act, user, (user,), mints)
             case Tokens():
                 require(act.authority == vault, f"{act.authority} authorizes it, not the vault")
                 require(act.to in own, f"tokens go to {act.to}, which is not the wallet's")

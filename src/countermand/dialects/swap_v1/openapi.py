@@ -8,7 +8,7 @@ from countermand.examples import SOL, USDC, WALLET
 from countermand.openapi import Operation, document, query
 
 _UNAVAILABLE: Final = {503: ("Unavailable: repeat the request", wire.ErrorAnswer)}
-_ASKED: Final = {"inputMint": SOL, "outputMint": USDC, "amount": 100_000_000, "slippageBps": 50}
+_ASKED: Final = {"inputMint": SOL, "outputMint": USDC, "amount": "100000000", "slippageBps": 50}
 _SWAP: Final = {
     "userPublicKey": WALLET,
     "quoteResponse": {

@@ -24,7 +24,8 @@ _LOGIN_SIGNATURE: Final = Variable(
     "LOGIN_SIGNATURE", "0x5f1d…", "the text of the nonce, signed by your Ethereum key (`personal_sign`), 0x and hex"
 )
 _STARK_KEY: Final = Variable("STARK_KEY", "0x1ef1…", "the public key that signs your orders, 0x and hex")
-_BOOK_ORDER: Final = Variable("BOOK_ORDER", 1, "the `id` of an order of the book")
+_ID: Final = "the `id` of an order of the book"
+_BOOK_ORDER: Final = Variable("BOOK_ORDER", 1, _ID)
 _SIGNED: Final = {
     "nonce": Variable("NONCE", 1, "the `nonce` of `orders/nonce`"),
     "msg_hash": Variable("MSG_HASH", "0x1d2c…", "the `msg_hash` of `orders/nonce`"),
@@ -35,7 +36,7 @@ _SIGNED: Final = {
 }
 _DRAFT: Final = {"market": "btcusdc", "ord_type": "limit", "side": "buy", "volume": "0.01", "price": "20000"}
 _OF_MARKET: Final = {"market": "btcusdc"}
-_IN_PATH: Final = (in_path("order", {"type": "string"}, _BOOK_ORDER),)
+_IN_PATH: Final = (in_path("order", {"type": "string"}, Variable("BOOK_ORDER", "1", _ID)),)
 _SCHEME: Final = "access"
 
 

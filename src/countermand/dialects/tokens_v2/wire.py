@@ -40,7 +40,7 @@ class TokenAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
     tags: tuple[str, ...] = ("verified",)
     fdv: None = None
     mcap: None = None
-    usd_price: Raw | None
+    usd_price: Annotated[Raw, Meta(extra_json_schema={"type": "number"})] | None
     price_block_id: int | None
     liquidity: int
     stats5m: None = None
