@@ -205,7 +205,7 @@ def test_what_a_guard_adds_is_valid_on_the_chain(countermand: Countermand, guard
     found = countermand.rpc(
         "simulateTransaction", w.sign_transaction(unsigned), {"encoding": "base64", "sigVerify": True}
     )
-    assert found["value"]["err"] == {"lighthouse": "InvalidProgramForExecution", "compute-budget": None}[guard]
+    assert found["value"]["err"] == {"lighthouse": "ProgramAccountNotFound", "compute-budget": None}[guard]
 
 
 @pytest.mark.parametrize("guard", ["lighthouse", "compute-budget"])
