@@ -226,10 +226,11 @@ class StrictApp:
         found = await self._all(scope, {"mint": asked["mint"]} if "mint" in asked else {})
         if isinstance(found, AsgiAnswer):
             return found
-        state, sort = asked.get("state"), asked.get("sort", "updated_at")
+        state, sort = asked.get("state"), _SORTED_BY[asked.get("sort", "updated_at")]
         rows = [row for each in found if (row := self._lagging(each)) is not None]
         rows = [row for row in rows if state is None or state == _state_of(row)]
-        rows.sort(key=lambda row: _rank(row, sort), reverse=asked.get("dir") != "asc")
+        rows.sort(key=lambda row: (_sortable(row[sort]), row["id"]), reverse=asked.get("dir") != "asc")
+        rows.sort(key=lambda row: row[sort] is None)
         pagination: Mapping[str, Any] = shown["pagination"]
         start, limit = int(pagination["offset"]), int(pagination["limit"])
         page = rows[start : start + limit]
@@ -287,10 +288,9 @@ def _state_of(row: Mapping[str, Any]) -> str:
     return "active" if row.get("displayState", row.get("orderState")) in _ACTIVE else "past"
 
 
-def _rank(row: Mapping[str, Any], sort: str) -> tuple[bool, Any, str]:
-    """By a time, which is a text or a number of milliseconds, and what has none last; then by id."""
-    time = row[_SORTED_BY[sort]]
-    return time is None, int(time) if isinstance(time, _Digits) else time or "", row["id"]
+def _sortable(time: str | None) -> int | str:
+    """A number of milliseconds, or a text of ISO 8601."""
+    return int(time) if isinstance(time, _Digits) else time or ""
 
 
 def _amounts_that_are_numbers(body: bytes) -> AsgiAnswer | None:
