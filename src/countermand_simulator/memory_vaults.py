@@ -96,7 +96,8 @@ class MemoryVaultStore(FencedStore[Shard]):
     async def history(self, query: HistoryQuery) -> StoredHistory:
         await self._faults.at(BEFORE_READ)
         found = [(row, shard) for shard in self._shards() for row in shard.orders.values() if _matches(row, query)]
-        found.sort(key=lambda pair: (_sort_key(pair[0], query.sort), pair[0].id), reverse=query.descending)
+        found.sort(key=lambda pair: (_instant(pair[0], query.sort) or 0, pair[0].id), reverse=query.descending)
+        found.sort(key=lambda pair: _instant(pair[0], query.sort) is None)
         page = found[query.offset : query.offset + query.limit]
         return StoredHistory(len(found), [shard.with_history(row, self.shown) for row, shard in page])
 
@@ -114,6 +115,6 @@ def _matches(row: VaultOrderRow, query: HistoryQuery) -> bool:
     )
 
 
-def _sort_key(row: VaultOrderRow, sort: Enum) -> Instant:
-    value: Instant = getattr(row, sort.value)
+def _instant(row: VaultOrderRow, sort: Enum) -> Instant | None:
+    value: Instant | None = getattr(row, sort.value)
     return value

@@ -220,6 +220,15 @@ async def test_a_history_is_sorted_with_the_id_breaking_ties(store: Store) -> No
             assert numbers(await store.history(replace(page, descending=True))) == ascending[::-1][:limit]
 
 
+async def test_without_a_next_round_an_order_is_last_in_either_direction(store: Store) -> None:
+    rounds = {1: None, 2: Instant(TODAY + 2), 3: None, 4: Instant(TODAY + 1)}
+    await commit_orders(store, [order_row(number, next_fill_at=due) for number, due in rounds.items()])
+    page = replace(ASKED, sort=Sort.NEXT_FILL_AT, limit=4)
+    assert numbers(await store.history(replace(page, descending=False))) == [4, 2, 1, 3]
+    assert numbers(await store.history(replace(page, descending=True))) == [2, 4, 3, 1]
+    assert numbers(await store.history(replace(page, descending=True, limit=2, offset=1))) == [4, 3]
+
+
 async def test_a_page_says_how_many_match_in_all(store: Store) -> None:
     await commit_orders(store, [order_row(n) for n in range(1, 6)])
     for (limit, offset), expected in {(2, 0): [1, 2], (2, 4): [5], (2, 5): [], (100, 1): [2, 3, 4, 5]}.items():

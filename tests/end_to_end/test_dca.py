@@ -565,7 +565,8 @@ def test_a_history_is_filtered_sorted_and_paged(frozen: Venue, plans: DcaTrader)
     assert ids(state="past") == [cancelled]
     assert ids(mint=JUP.mint) == [quick]
     assert ids(mint=USDC.mint, dir="asc") == [slow, cancelled]
-    assert ids(sort="next_fill_at", dir="asc") == [quick, cancelled, slow]
+    assert ids(sort="next_fill_at", dir="asc") == [quick, slow, cancelled]
+    assert ids(sort="next_fill_at", dir="desc") == [slow, quick, cancelled]
     assert ids(sort="created_at", limit=1, offset=1) == [quick]
     page = plans.history(limit=2, offset=2)
     assert page["pagination"] == {"total": 3, "limit": 2, "offset": 2}

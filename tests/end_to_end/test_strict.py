@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlencode
 
 import pytest
 from solders.keypair import Keypair
@@ -87,6 +88,32 @@ def test_histories_lag(venue: Venue, alice: Trader) -> None:
     assert alice.sees(order) == row, "as it was"
     assert alice.history() == [row]
     eventually(lambda: alice.state_of(order) == "pending_withdraw")
+
+
+def test_a_lagging_history_agrees_with_itself(venue: Venue, alice: Trader) -> None:
+    """Filters, totals and pages are of the rows that are shown."""
+    first, second = (alice.places(single(60 * USDC, SOL, below=120)) for _ in range(2))
+    weak(venue, "laggingHistory")
+    rows = alice.history()
+    alice.confirms(first, alice.cancels(first))
+    alice.places(single(60 * USDC, SOL, below=120))
+    assert alice.history(state="active") == rows, "as they were"
+    assert alice.history(state="past") == []
+    assert pages(alice, limit=1, sort="created_at") == [second, first]
+    eventually(lambda: alice.state_of(first) == "cancelled")
+    assert [row["id"] for row in alice.history(state="past")] == [first]
+    assert pages(alice, limit=2, sort="created_at", dir="asc")[:2] == [first, second]
+
+
+def pages(trader: Trader, **query: object) -> list[str]:
+    """The ids of all rows, page by page, until there are as many as the total says. No page is short but the last."""
+    found, total = list[str](), 1
+    while len(found) < total:
+        page = trader.get("/orders/history?" + urlencode(query | {"offset": len(found)})).ok()
+        total = page["pagination"]["total"]
+        assert len(page["orders"]) == min(page["pagination"]["limit"], total - len(found))
+        found += [row["id"] for row in page["orders"]]
+    return found
 
 
 def test_a_history_without_the_fault_is_the_same_text(venue: Venue, alice: Trader) -> None:

@@ -220,18 +220,28 @@ class Sandbox:
             at = present if now is None else now
             if at < present:
                 raise SandboxRefused(f"now: the clock shows {present} and never goes back to {at}")
-            await self._set_clock(clock.frozen(at) if frozen else clock.running(at), moved_ms=at - present)
+            await self._set_clock(clock.frozen(at) if frozen else clock.running(at), present, moved_ms=at - present)
 
     async def advance(self, ms: int) -> None:
         """What becomes due has happened when it returns. Two at once both count."""
         async with self._moving_clock:
-            await self._set_clock(self._deps.clock.advanced(ms), moved_ms=ms)
+            clock = self._deps.clock
+            present = clock.now()
+            await self._set_clock(clock.advanced(ms), present, moved_ms=ms)
 
-    async def _set_clock(self, setting: ClockSetting, moved_ms: int) -> None:
-        if self._deps.clock.now() + moved_ms > LATEST:
+    async def _set_clock(self, setting: ClockSetting, present: Instant, moved_ms: int) -> None:
+        if present + moved_ms > LATEST:
             raise SandboxRefused("the clock goes no further than the year 9000: later years cannot be written")
-        await self._deps.store.set(CLOCK, msgspec.json.encode(setting))
-        self._deps.clock.setting = setting
+        clock = self._deps.clock
+        former = clock.setting
+        if setting.frozen_at is not None:
+            clock.setting = clock.frozen(present)  # While it is written, no later instant is shown.
+        try:
+            await self._deps.store.set(CLOCK, msgspec.json.encode(setting))
+        except BaseException:
+            clock.setting = former
+            raise
+        clock.setting = setting
         await self._deps.shard.run_due()
         await self._deps.dca.run_due()
         await self._deps.book.run_due()

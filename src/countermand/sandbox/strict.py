@@ -7,8 +7,10 @@ answers. It asks the venue itself, as the client could, for what it must know. T
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from itertools import count
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -55,6 +57,17 @@ _ALREADY_CREATED: Final = "Order already created"
 _NO_ORDER: Final[Mapping[bool, str]] = MappingProxyType(
     {False: "Order not found", True: "DCA order not found or you do not own it"}
 )
+
+_ACTIVE: Final = ("pending", "open", "active", "executing", "pending_withdraw")
+_SORTED_BY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "updated_at": "updatedAt",
+        "created_at": "createdAt",
+        "expires_at": "expiresAt",
+        "next_fill_at": "nextFillAt",
+    }
+)
+_PAGE_MAX: Final = 100
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -130,7 +143,7 @@ class StrictApp:
             await refusal.send(send)
         elif self._may_change(scope):
             answer = await _answer_of(self._app, scope, receive)
-            await self._changed(scope, answer).send(send)
+            await (await self._changed(scope, answer)).send(send)
         else:
             await self._app(scope, receive, send)
 
@@ -178,10 +191,11 @@ class StrictApp:
     async def _is_signed_in(self, scope: Scope) -> bool:
         return (await self._ask(scope, _WHOAMI)).status != 401
 
-    async def _ask(self, scope: Scope, path: str) -> AsgiAnswer:
+    async def _ask(self, scope: Scope, path: str, query: str = "") -> AsgiAnswer:
         """The venue, for the same client."""
         headers = [each for each in scope["headers"] if each[0] not in (b"content-length", b"transfer-encoding")]
-        asked = {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
+        asked = {"method": "GET", "path": path, "raw_path": path.encode(), "headers": headers}
+        asked["query_string"] = query.encode()
         return await _answer_of(self._app, {**scope, **asked}, _giving(b"", None))
 
     def _may_change(self, scope: Scope) -> bool:
@@ -191,22 +205,53 @@ class StrictApp:
         watched = has(Weakness.DUPLICATE_DEPOSIT) or has(Weakness.LAGGING_HISTORY)
         return watched and _CREATE.fullmatch(path) is not None
 
-    def _changed(self, scope: Scope, answer: AsgiAnswer) -> AsgiAnswer:
+    async def _changed(self, scope: Scope, answer: AsgiAnswer) -> AsgiAnswer:
         history = _HISTORY.fullmatch(scope["path"])
         if history is None:
             return self._created(answer)
         if answer.status != 200:
             return answer
         shown = _object(answer.body)
-        if history[2] is not None and history[2] != "dca":
-            row = self._lagging(shown)
-            if row is None:
-                return AsgiAnswer(404, _encode({"error": _NO_ORDER[history[1] is not None]}))
-            return AsgiAnswer(200, _exact(row))
-        rows = [row for each in shown["orders"] if (row := self._lagging(each)) is not None]
-        hidden = len(shown["orders"]) - len(rows)
-        pagination = {**shown["pagination"], "total": int(shown["pagination"]["total"]) - hidden}
-        return AsgiAnswer(200, _exact({**shown, "orders": rows, "pagination": pagination}))
+        if history[2] is None:
+            return await self._listed(scope, shown)
+        row = self._lagging(shown)
+        if row is None:
+            return AsgiAnswer(404, _encode({"error": _NO_ORDER[history[1] is not None]}))
+        self._remember(row)
+        return AsgiAnswer(200, _exact(row))
+
+    async def _listed(self, scope: Scope, shown: Mapping[str, Any]) -> AsgiAnswer:
+        """The page that was asked for, of all rows as they are shown: its filter, order and total are of those."""
+        asked = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        found = await self._all(scope, {"mint": asked["mint"]} if "mint" in asked else {})
+        if isinstance(found, AsgiAnswer):
+            return found
+        state, sort = asked.get("state"), _SORTED_BY[asked.get("sort", "updated_at")]
+        rows = [row for each in found if (row := self._lagging(each)) is not None]
+        rows = [row for row in rows if state is None or state == _state_of(row)]
+        rows.sort(key=lambda row: (_sortable(row[sort]), row["id"]), reverse=asked.get("dir") != "asc")
+        rows.sort(key=lambda row: row[sort] is None)
+        pagination: Mapping[str, Any] = shown["pagination"]
+        start, limit = int(pagination["offset"]), int(pagination["limit"])
+        page = rows[start : start + limit]
+        for row in page:
+            self._remember(row)
+        return AsgiAnswer(200, _exact({**shown, "orders": page, "pagination": {**pagination, "total": len(rows)}}))
+
+    async def _all(self, scope: Scope, asked: Mapping[str, str]) -> Sequence[Mapping[str, Any]] | AsgiAnswer:
+        """In the order of their creation, so that new ones move none from page to page. Or the refusal of a page."""
+        rows, total = dict[str, Mapping[str, Any]](), 1
+        for offset in count(0, _PAGE_MAX):
+            if offset >= total:
+                break
+            query = {**asked, "sort": "created_at", "dir": "asc", "limit": _PAGE_MAX, "offset": offset}
+            answer = await self._ask(scope, scope["path"], urlencode(query))
+            if answer.status != 200:
+                return answer
+            page = _object(answer.body)
+            rows |= {row["id"]: row for row in page["orders"]}
+            total = int(page["pagination"]["total"])
+        return list(rows.values())
 
     def _created(self, answer: AsgiAnswer) -> AsgiAnswer:
         told, strict = _object(answer.body), self._strict
@@ -222,13 +267,30 @@ class StrictApp:
         strict, order_id, now = self._strict, str(row["id"]), self._strict.clock()
         if now - strict.created_at.get(order_id, now - LAG_S) < LAG_S:
             return None
-        known: _Row = _remembered(strict.rows, order_id, _Row(row))
+        known = strict.rows.get(order_id)
+        if known is None:
+            return row
+        if known.shown == row:
+            known.newer_at = None
+            return row
+        known.newer_at = now if known.newer_at is None else known.newer_at
+        return known.shown if now - known.newer_at < LAG_S else row
+
+    def _remember(self, row: Mapping[str, Any]) -> None:
+        """It is read as this."""
+        known: _Row = _remembered(self._strict.rows, str(row["id"]), _Row(row))
         if known.shown != row:
-            known.newer_at = now if known.newer_at is None else known.newer_at
-            if now - known.newer_at < LAG_S:
-                return known.shown
-        known.shown, known.newer_at = row, None
-        return row
+            known.shown, known.newer_at = row, None
+
+
+def _state_of(row: Mapping[str, Any]) -> str:
+    """What a history is asked for as `state`."""
+    return "active" if row.get("displayState", row.get("orderState")) in _ACTIVE else "past"
+
+
+def _sortable(time: str | None) -> int | str:
+    """A number of milliseconds, or a text of ISO 8601."""
+    return int(time) if isinstance(time, _Digits) else time or ""
 
 
 def _amounts_that_are_numbers(body: bytes) -> AsgiAnswer | None:

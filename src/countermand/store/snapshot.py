@@ -100,7 +100,8 @@ class Snapshot:
     async def dca_orders(self, shard: int) -> AsyncIterator[DcaOrderRow]:
         with asking():
             async for row in self.connection.cursor(_DCA_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
-                yield DcaOrderRow(**_shared(row), next_fill_at=Instant(row["next_fill_at"]))
+                due = row["next_fill_at"]
+                yield DcaOrderRow(**_shared(row), next_fill_at=None if due is None else Instant(due))
 
     async def events(self, shard: int) -> AsyncIterator[EventRow]:
         with asking():

@@ -33,14 +33,14 @@ WITH matching AS MATERIALIZED (
         AND ($3::text IS NULL OR input_mint = $3 OR output_mint = $3)
 ), page AS (
     SELECT id, key FROM matching
-    ORDER BY CASE WHEN $5::boolean THEN key END DESC, CASE WHEN $5 THEN id END DESC, key, id
+    ORDER BY CASE WHEN $5::boolean THEN key END DESC NULLS LAST, CASE WHEN $5 THEN id END DESC, key, id
     LIMIT $6 OFFSET $7
 )
 SELECT (SELECT count(*) FROM matching) AS total,
     (SELECT {0}orders.body FROM {0}orders WHERE {0}orders.id = page.id) AS body,
     shown_history(page.id::text, $8, $9, $10, $11) AS history
 FROM (VALUES (1)) AS always LEFT JOIN page ON true
-ORDER BY CASE WHEN $5 THEN page.key END DESC, CASE WHEN $5 THEN page.id END DESC, page.key, page.id
+ORDER BY CASE WHEN $5 THEN page.key END DESC NULLS LAST, CASE WHEN $5 THEN page.id END DESC, page.key, page.id
 """
 _KEEP_USED_CRAFTS: Final = """
 UPDATE {0}crafts SET last_valid_height = NULL

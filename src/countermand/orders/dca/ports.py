@@ -32,8 +32,8 @@ class Transactions(OrderTransactions[DcaOrder, UnsignedDeposit], Protocol):
 
 
 class OrderRow(VaultOrderRow, frozen=True):
-    next_fill_at: Instant
-    """Of an order without a further round: when that would have been."""
+    next_fill_at: Instant | None
+    """None: no round will begin any more."""
 
 
 class DcaRows(Struct, frozen=True):

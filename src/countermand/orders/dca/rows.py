@@ -1,7 +1,7 @@
 """Recurring orders and their deposits as they are stored."""
 
 from countermand.kernel.journal import encode
-from countermand.orders.dca.model.lifecycle import ACTIVE, is_dormant
+from countermand.orders.dca.model.lifecycle import ACTIVE, is_dormant, next_fill_at
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.ports import OrderRow
 from countermand.values.bucket import bucket_of
@@ -19,6 +19,6 @@ def order_row(order: DcaOrder) -> OrderRow:
         output_mint=terms.output_mint,
         created_at=order.created_at,
         updated_at=order.updated_at,
-        next_fill_at=order.progress.next_fill_at,
+        next_fill_at=next_fill_at(order),
         body=encode(order),
     )
