@@ -166,6 +166,25 @@ async def test_a_body_in_another_order_of_its_fields(connection: Any, keys: Vaul
     assert sorted(each.split()[0] for each in sentences) == sorted(changed)
 
 
+# --- what is no number
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "key"),
+    [
+        ("prices", "picodollars", "mint"),
+        ("book_balances", "available", "account"),
+        ("book_balances", "locked", "account"),
+    ],
+)
+async def test_what_is_no_number_is_a_difference_and_no_bug(
+    connection: Any, keys: VaultKeys, table: str, column: str, key: str
+) -> None:
+    """Audits ended with status 2, as by a bug of ours, and named no row."""
+    ctid, name = await connection.fetchrow(f"SELECT ctid::text, {key} FROM {table} LIMIT 1")
+    assert await _named(connection, keys, f"UPDATE {table} SET {column} = 'NaN' WHERE ctid = '{ctid}'", table, name)
+
+
 # --- the journal
 
 
