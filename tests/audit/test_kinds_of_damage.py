@@ -249,6 +249,12 @@ async def test_the_seeds_of_a_chain_without_a_faucet_are_told_as_not_checked(con
     assert any("chain_ledger.faucet_seed" in each for each in found.not_checked)
 
 
+async def test_tables_in_a_schema_of_the_roles_own(connection: Any, keys: VaultKeys) -> None:
+    """It goes before `public`, so a venue serves from there; audits found none."""
+    async with damaged(connection, "ALTER SCHEMA public RENAME TO countermand", "SET LOCAL search_path = countermand"):
+        assert await told(connection, keys, thorough=False) == []
+
+
 async def test_a_venue_on_another_chain_is_not_held_against_this_one(connection: Any, keys: VaultKeys) -> None:
     elsewhere = str(Pubkey(sha256(b"a genesis hash").digest()))
     async with damaged(connection, f"UPDATE venue SET chain = '{elsewhere}'"):
