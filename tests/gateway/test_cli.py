@@ -130,6 +130,7 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["audit", "--data", ""], "--data: the name is empty"),
         (["doctor", "--data", ""], "--data: the name is empty"),
         (["keys", "list", "--data", ""], "--data: the name is empty"),
+        (["rescue", "--owner", "x", "--rpc-url", "x", "--sign", ""], "--sign: the name is empty"),
         (["exec", "--log-file", "", "--", "true"], "--log-file: the name is empty"),
         (["audit", "--database-url", "mysql://me:secret@db"], "--database-url"),
         (["audit", "--database-url", "postgresql://127.0.0.1:1/none"], "no connection to the database"),

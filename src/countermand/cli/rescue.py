@@ -120,6 +120,8 @@ def rescue(
 
 
 def _check(sign: str | None, *, prints: bool, renews: bool) -> None:
+    if sign == "":
+        raise StartRefused("--sign: the name is empty; give a path, or leave it out")
     if sign is not None and prints:
         raise StartRefused("--sign and --print exclude each other: sign here, or with another wallet")
     if renews and not prints:
