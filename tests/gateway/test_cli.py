@@ -144,6 +144,20 @@ def test_a_bad_option_is_one_line_and_exit_status_2(arguments: list[str], words:
     assert "secret" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", ["explain -", f"rescue --owner {'1' * 31}2 --rpc-url http://127.0.0.1:1 --sign -"]
+)
+@pytest.mark.parametrize(
+    ("redirected", "words"), [("<&-", "standard input is closed"), ("0>/dev/null", "standard input cannot be read")]
+)
+def test_a_standard_input_that_cannot_be_read_is_no_bug(arguments: str, redirected: str, words: str) -> None:
+    """One said that it was a bug, the other ended with a traceback and 1, as if orders did not come back."""
+    script = f"exec {sys.executable} -m countermand {arguments} {redirected}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done
+    assert words in done.stderr
+
+
 def test_every_option_has_an_environment_variable() -> None:
     text = command("serve", "--help", environ={"COLUMNS": "200"}).stdout
     options = re.findall(r"│ --([a-z-]+)", text)
