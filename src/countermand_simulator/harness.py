@@ -226,6 +226,10 @@ class Harness(ABC, Generic[P]):
             self.found(violation)
         return None
 
+    async def acts(self, actions: Callable[[], Awaitable[T]]) -> T | None:
+        """Guarded, too, and not begun if it is cancelled before its turn."""
+        return await self.guarded(actions())
+
     def found(self, violation: Violation) -> None:
         if self.violation is None:
             self.violation = violation

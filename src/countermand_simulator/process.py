@@ -185,6 +185,12 @@ class Process(SimulatedProcess):
         if self._rounds is not None:
             await self._rounds.shard.run_due()
 
+    async def committed(self) -> None:
+        """Returns once all that was decided is stored."""
+        await self.shard.barrier()
+        if self._rounds is not None:
+            await self._rounds.shard.barrier()
+
     @property
     def is_idle(self) -> bool:
         """Nothing is owed to any order."""

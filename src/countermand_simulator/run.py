@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import CommitUnknown, Unavailable
@@ -47,6 +47,7 @@ drive_faults: Final = partial(
 supervisor: Final = partial(fault_driver.supervisor, every_s=0.05)
 
 Side = Callable[[World], ChainSide]
+Actions = Callable[[], Awaitable[None]]
 
 
 def model(world: World) -> ChainSide:
@@ -97,24 +98,25 @@ async def _run(
     clients: list[Client] = []
     clients += [Client(world, wallet, lambda: clients) for wallet in world.side.wallets]
     owners: list[Owner] = []
-    readers: list[Coroutine[Any, Any, None]] = []
+    readers: list[Actions] = []
     if world.side.orders is not None:
         owners += [LimitClient(world, wallet) for wallet in world.side.orders.limit_clients]
         owners += [DcaClient(world, wallet) for wallet in world.side.orders.dca_clients]
     planners: list[Planner] = []
     planners += [Planner(world, wallet, lambda: planners) for wallet in world.side.planners]
     if world.side.orders is not None:
-        readers = [historian(world)]
+        readers = [partial(historian, world)]
     world.start_process()
     for mint, price in world.prices.items():
         await world.price(mint, price, at_once=True)
-    actors = [client.live() for client in clients] + [owner.live() for owner in owners]
-    actors += [planner.live() for planner in planners]
+    lives: list[Actions] = [client.live for client in clients]
+    lives += [owner.live for owner in owners]
+    lives += [planner.live for planner in planners]
     keepers = keepers_of(world)
-    actors += [keeper.live() for keeper in keepers]
-    markets = [market(world, number) for number in range(world.profile.markets)]
-    rest = [*markets, drive_faults(world), supervisor(world)]
-    tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *readers, *rest)]
+    lives += [keeper.live for keeper in keepers]
+    markets = [partial(market, world, number) for number in range(world.profile.markets)]
+    rest: list[Actions] = [*markets, partial(drive_faults, world), partial(supervisor, world)]
+    tasks = [asyncio.create_task(world.acts(actions)) for actions in (*lives, *readers, *rest)]
     safe = await _reach(world, steps, STALLED_S)
     if world.violation is None and not safe:
         world.found(Violation(Claim.EVERYTHING_ENDS, f"only {world.steps} steps in {STALLED_S} s"))
@@ -180,11 +182,14 @@ async def _finish(world: World, people: Finishers) -> None:
 
 
 async def _is_at_rest(world: World) -> bool:
-    """The outboxes owe nothing, and live memory is what is stored."""
+    """No commit is on its way, the outboxes owe nothing, and live memory is what is stored."""
     awake = world.awake()
-    if not awake or not awake[-1].is_idle or not world.is_all_told():
+    if not awake:
         return False
     try:
+        await awake[-1].committed()
+        if not awake[-1].is_idle or not world.is_all_told():
+            return False
         for order_id in tuple(world.checkers.orders):
             group = await awake[-1].shard.committed(OrderId(order_id))
             if group is not None:

@@ -166,6 +166,25 @@ async def test_a_body_in_another_order_of_its_fields(connection: Any, keys: Vaul
     assert sorted(each.split()[0] for each in sentences) == sorted(changed)
 
 
+# --- what is no number
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "key"),
+    [
+        ("prices", "picodollars", "mint"),
+        ("book_balances", "available", "account"),
+        ("book_balances", "locked", "account"),
+    ],
+)
+async def test_what_is_no_number_is_a_difference_and_no_bug(
+    connection: Any, keys: VaultKeys, table: str, column: str, key: str
+) -> None:
+    """Audits ended with status 2, as by a bug of ours, and named no row."""
+    ctid, name = await connection.fetchrow(f"SELECT ctid::text, {key} FROM {table} LIMIT 1")
+    assert await _named(connection, keys, f"UPDATE {table} SET {column} = 'NaN' WHERE ctid = '{ctid}'", table, name)
+
+
 # --- the journal
 
 
@@ -228,6 +247,12 @@ async def test_the_seeds_of_a_chain_without_a_faucet_are_told_as_not_checked(con
     async with damaged(connection, "UPDATE venue SET founded_as = 'venue', served_as = 'venue'"):
         found = await examine(Snapshot(connection), keys=keys)
     assert any("chain_ledger.faucet_seed" in each for each in found.not_checked)
+
+
+async def test_tables_in_a_schema_of_the_roles_own(connection: Any, keys: VaultKeys) -> None:
+    """It goes before `public`, so a venue serves from there; audits found none."""
+    async with damaged(connection, "ALTER SCHEMA public RENAME TO countermand", "SET LOCAL search_path = countermand"):
+        assert await told(connection, keys, thorough=False) == []
 
 
 async def test_a_venue_on_another_chain_is_not_held_against_this_one(connection: Any, keys: VaultKeys) -> None:

@@ -58,6 +58,9 @@ def test_a_weak_sandbox_conforms_too(venue: Venue) -> None:
     [
         (("--base-url", "127.0.0.1:8080"), "--base-url: '127.0.0.1:8080' is no address that begins with http"),
         (("--base-url", "http://[::1"), "--base-url: 'http://[::1' cannot be read"),
+        (("--base-url", "http://x/?a=b"), "--base-url: 'http://x/?a=b' ends in a query"),
+        (("--base-url", "http://x", "--api-key", "ü"), "--api-key: the API key is none"),
+        (("--base-url", "http://x", "--api-key", "a\nb"), "--api-key: the API key is none"),
         (("--base-url", "http://x", "--api", "trigger"), "there is no such API"),
         ((), "base-url"),
     ],

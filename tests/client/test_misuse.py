@@ -27,6 +27,22 @@ def test_an_address_that_cannot_be_read_is_none(kind: Any, url: str) -> None:
         kind(None, url)
 
 
+@pytest.mark.parametrize("kind", [Client, AsyncClient, TanxClient, AsyncTanxClient])
+@pytest.mark.parametrize("url", ["http://127.0.0.1/?a=b", "http://127.0.0.1/#a"])
+def test_an_address_with_a_query_is_none(kind: Any, url: str) -> None:
+    """Paths were added to the query, so that each request was one to `/`."""
+    with pytest.raises(ValueError, match="ends in a query"):
+        kind(None, url)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient, TanxClient, AsyncTanxClient])
+@pytest.mark.parametrize("key", ["secrét", "secret\n", "sec ret", "secret\0"])
+def test_a_key_that_no_header_carries_is_none_and_is_not_shown(kind: Any, key: str) -> None:
+    with pytest.raises(ValueError, match="the API key is none") as refused:
+        kind(None, api_key=key)
+    assert "sec" not in str(refused.value)
+
+
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize("of", [str, bytes, lambda key: key.pubkey()])
 def test_what_cannot_sign_is_no_wallet_and_is_not_shown(kind: Any, of: Any) -> None:

@@ -144,6 +144,28 @@ async def test_a_damaged_row_ends_a_start_with_one_line_or_harms_nothing(
     assert any(words != "it started" for _, words in went), went
 
 
+@pytest.mark.parametrize(
+    ("table", "path", "value"),
+    [
+        ("onchain_cursors", "{signatures}", "[]"),
+        ("onchain_cursors", "{signatures,0}", '"x"'),
+        ("orders", "{progress,voided,units}", "9223372036854775808"),
+        ("orders", "{progress,posted,units}", "9223372036854775808"),
+    ],
+)
+async def test_a_field_that_makes_no_sense_ends_a_start_with_its_row(
+    filled: Filled, copy: Copy, table: str, path: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each decodes: starts ended with 1, as by a bug of ours."""
+    body = f"convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{path}', '{value}')::text, 'UTF8')"
+    assert await copy.damage(f"UPDATE {table} SET body = {body}")
+    told = await start(copy.url, filled.data, monkeypatch, connections=copy.connections)
+    await copy.repair([table])
+    assert told.ending is not None
+    assert told.ending.status == CANNOT_RUN, told.words
+    assert f" of table {table} cannot be read: " in told.words
+
+
 async def test_every_table_is_damaged_or_read_by_requests_alone(filled: Filled) -> None:
     """A table that a migration adds is to be in one of the lists."""
     connection = await asyncpg.connect(filled.url(FILLED))

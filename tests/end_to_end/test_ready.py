@@ -10,6 +10,7 @@ import pytest
 from tests.end_to_end.crash_support import Server, until
 
 _LONG_ENOUGH_S = 1
+_SECONDS = 8
 WALLET = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
 
 
@@ -54,6 +55,28 @@ async def test_idle_connections_that_are_cut_harm_nothing(tmp_path: Path, databa
         await server.price("151")
     finally:
         await operator.close()
+        await server.kill()
+
+
+async def test_it_is_not_ready_within_seconds_where_the_database_hangs(tmp_path: Path, database_url: str) -> None:
+    """It said so for 20 s: for as long as two statements wait."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    blocker = await asyncpg.connect(database_url)
+
+    async def answers(status: int) -> None:
+        while (await server.ask("GET", "/health/ready")).status != status:
+            await asyncio.sleep(0.1)
+
+    try:
+        await server.start()
+        holding = blocker.transaction()
+        await holding.start()
+        await blocker.execute("LOCK TABLE shards IN ACCESS EXCLUSIVE MODE")
+        await asyncio.wait_for(answers(503), _SECONDS)
+        await holding.rollback()
+        await asyncio.wait_for(answers(200), _SECONDS)
+    finally:
+        await blocker.close()
         await server.kill()
 
 

@@ -1,11 +1,13 @@
 """What `countermand serve` prints when it is ready."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from countermand.gateway.announce import announce, announce_demo, begin_announcing
+from countermand.gateway.announce import announce, announce_demo, begin_announcing, end_announcing
 from countermand.gateway.server import Addresses
 from countermand.settings import Settings, StartRefused
 
@@ -46,3 +48,31 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(StartRefused, match="is a file of something else"):
         begin_announcing(Settings(announce=tmp_path / "pipe"))
+
+
+@pytest.mark.parametrize("content", ["", None])
+def test_a_link_is_refused_and_stays(tmp_path: Path, content: str | None) -> None:
+    """`--announce /dev/stdout` of root took the link away from the whole machine, if what it leads to was empty."""
+    link, file = tmp_path / "stdout", tmp_path / "file"
+    link.symlink_to(file)
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(StartRefused, match="is a link"):
+        begin_announcing(Settings(announce=link))
+    end_announcing(Settings(announce=link))
+    assert link.is_symlink()
+
+
+def test_a_start_with_a_pipe_ends(tmp_path: Path) -> None:
+    """It was refused, and then read until somebody would have written."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = subprocess.run(
+        [sys.executable, "-m", "countermand", "serve", "--port", "0", "--data", tmp_path / "data", "--announce", pipe],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is a file of something else" in done.stderr

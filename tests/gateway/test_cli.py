@@ -130,6 +130,7 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["audit", "--data", ""], "--data: the name is empty"),
         (["doctor", "--data", ""], "--data: the name is empty"),
         (["keys", "list", "--data", ""], "--data: the name is empty"),
+        (["rescue", "--owner", "x", "--rpc-url", "x", "--sign", ""], "--sign: the name is empty"),
         (["exec", "--log-file", "", "--", "true"], "--log-file: the name is empty"),
         (["audit", "--database-url", "mysql://me:secret@db"], "--database-url"),
         (["audit", "--database-url", "postgresql://127.0.0.1:1/none"], "no connection to the database"),
@@ -141,6 +142,20 @@ def test_a_bad_option_is_one_line_and_exit_status_2(arguments: list[str], words:
     assert done.stderr.startswith("countermand: ")
     assert words in done.stderr
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", ["explain -", f"rescue --owner {'1' * 31}2 --rpc-url http://127.0.0.1:1 --sign -"]
+)
+@pytest.mark.parametrize(
+    ("redirected", "words"), [("<&-", "standard input is closed"), ("0>/dev/null", "standard input cannot be read")]
+)
+def test_a_standard_input_that_cannot_be_read_is_no_bug(arguments: str, redirected: str, words: str) -> None:
+    """One said that it was a bug, the other ended with a traceback and 1, as if orders did not come back."""
+    script = f"exec {sys.executable} -m countermand {arguments} {redirected}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done
+    assert words in done.stderr
 
 
 def test_every_option_has_an_environment_variable() -> None:
@@ -268,6 +283,15 @@ def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
     assert not command("simulate", "--seeds", "1..2", "--steps", "5").stderr
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_doctor_does_not_blame_a_port_for_an_address(tmp_path: Path, host: str) -> None:
+    """It told to stop what listens there: nothing does."""
+    done = command("doctor", "--host", host, "--data", str(tmp_path), "--json")
+    found = [each for each in json.loads(done.stdout)["findings"] if each["check"].startswith("port")]
+    assert done.returncode == 1
+    assert {each["remedy"] for each in found} == {"give another --host, which is an address of this machine"}
+
+
 def test_doctor_says_what_is_wrong_and_the_remedy(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -344,6 +368,27 @@ async def test_doctor_looks_at_the_encoding_of_the_database(database_url: str) -
     found = {each["check"]: each for each in told["findings"]}["encoding"]
     assert (found["verdict"], "LATIN1" in found["found"]) == ("wrong", True)
     assert "--encoding UTF8" in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("default_transaction_read_only = on", "its transactions are read-only"),
+        ("search_path = none", "its search_path names no schema that is there"),
+    ],
+)
+async def test_doctor_looks_at_settings_that_keep_tables_from_being_made(
+    database_url: str, setting: str, words: str
+) -> None:
+    """It found nothing wrong, and each start was refused."""
+    connection = await asyncpg.connect(database_url)
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET {setting}")
+    await connection.close()
+    told = json.loads(command("doctor", "--port", "0", "--database-url", database_url, "--json").stdout)
+    found = {each["check"]: each for each in told["findings"]}["rights"]
+    assert (found["verdict"], found["found"]) == ("wrong", words)
+    assert f"ALTER DATABASE {name} RESET {setting.split(maxsplit=1)[0]}" in found["remedy"]
 
 
 async def test_doctor_looks_at_the_rights_of_a_role(database_url: str) -> None:

@@ -101,6 +101,37 @@ def test_what_lacks_a_file_is_not_copied(new: NewCluster, cluster: Path, directo
     assert list(directory.iterdir()) == []
 
 
+@pytest.mark.parametrize("content", ["rowt", "", "rows and more"])
+def test_what_is_damaged_is_not_copied_and_another_takes_its_place(
+    new: NewCluster, cluster: Path, directory: Path, cache: Path, content: str
+) -> None:
+    """It was copied, so that no start came up until it was deleted by hand."""
+    new.keep(cluster)
+    (kept,) = cache.iterdir()
+    (kept / "cluster" / "base" / "1").write_text(content)
+    assert not new.copy_to(directory)
+    assert list(directory.iterdir()) == []
+    new.keep(cluster)
+    assert new.copy_to(directory)
+
+
+def test_files_that_changed_places_are_not_copied(new: NewCluster, cluster: Path, directory: Path, cache: Path) -> None:
+    (cluster / "base" / "2").write_text("others")
+    new.keep(cluster)
+    base = next(cache.iterdir()) / "cluster" / "base"
+    (base / "1").write_text("others")
+    (base / "2").write_text("rows")
+    assert not new.copy_to(directory)
+
+
+def test_the_draft_of_one_that_was_killed_is_swept_away(new: NewCluster, cluster: Path, cache: Path) -> None:
+    (cache / "draft-old").mkdir(parents=True)
+    (cache / "draft-new").mkdir()
+    os.utime(cache / "draft-old", (0, 0))
+    new.keep(cluster)
+    assert ((cache / "draft-old").exists(), (cache / "draft-new").exists()) == (False, True)
+
+
 def test_where_nothing_can_be_kept_nothing_is(new: NewCluster, cluster: Path, directory: Path, cache: Path) -> None:
     cache.parent.write_text("a file")
     new.keep(cluster)

@@ -17,7 +17,7 @@ from countermand.store import connections
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.chain_index_postgres import PostgresChainIndexStore
-from countermand.store.connections import Pool, open_pool
+from countermand.store.connections import Pool, describe, open_pool
 from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.postgres import PostgresStore
@@ -74,3 +74,9 @@ async def test_what_reads_or_clears_a_table_waits(database_url: str, pool: Pool,
 async def test_a_read_of_a_row_gives_up(database_url: str, pool: Pool) -> None:
     with pytest.raises(Unavailable):
         await held(database_url, "orders", PostgresStore(database_url, pool).orders([]))
+
+
+def test_what_did_not_answer_in_time_is_told_in_words() -> None:
+    """`countermand audit` beside a database that hangs: "no connection to the database: TimeoutError"."""
+    assert describe(TimeoutError()) == "it did not answer in time"
+    assert describe(ConnectionResetError()) == "ConnectionResetError"

@@ -39,6 +39,8 @@ from countermand.store.postgres import PostgresStore
 EXIT_HUNG: Final = 1
 _HOUSEKEEPING_S: Final = 60
 _FENCE_S: Final = 1
+_SILENT_S: Final = 3
+"""Without an answer to a look at the fence, the database does not answer."""
 _STOP_S_MAX: Final = 9.5
 
 _ShardStore: TypeAlias = PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore
@@ -199,15 +201,21 @@ async def _watch_the_fence(
     store: _ShardStore,
     reachable: Reachable,
 ) -> None:
-    """A writer without commits would not learn that it was replaced, or that the database is away."""
+    """A writer without commits would not learn that it was replaced, or that the database is away.
+
+    One that hangs is away long before its statement is given up.
+    """
     while True:
         await asyncio.sleep(_FENCE_S)
         epoch = shard.epoch
+        hangs = asyncio.get_running_loop().call_later(_SILENT_S, reachable.was_silent, shard.number)
         try:
             newest = await _newest(store, shard.number)
         except Unavailable:
             reachable.was_silent(shard.number)
             continue
+        finally:
+            hangs.cancel()
         reachable.answered(shard.number)
         if epoch is not None and epoch == shard.epoch and newest > epoch:
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")

@@ -19,6 +19,7 @@ _ANY: Final = "any number from 0 on is possible"
 _OF_CRAFTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "body": "of deposits that became no order: what they were to buy, beyond that it is a token of the venue",
+        "last_valid_height": "of deposits that became an order: whether the row says so already",
         MISSING_ROWS: "of deposits that became no order: nothing else refers to them",
         ADDED_ROWS: "deposits that became no order leave no trace elsewhere",
     }
@@ -109,7 +110,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "body": "an order that is no order yet may have any terms that its hash is of",
             MISSING_ROWS: "nothing else refers to a draft; they are forgotten after a day",
         },
-        "onchain_orders": {},
+        "onchain_orders": {"ended_nth": "that there is one: what an earlier version stored has none"},
         "onchain_trades": {},
         "onchain_cursors": {},
         "members": {

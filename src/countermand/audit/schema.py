@@ -7,7 +7,8 @@ from countermand.audit.not_checked import TABLES
 from countermand.store.migrations import MigrationRefused, packaged
 from countermand.store.snapshot import Snapshot
 
-_TABLES: Final = "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = 'public'"
+_TABLES: Final = "SELECT relname::text FROM pg_catalog.pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid)"
+"""In whatever schema they are: one of the role's own name goes before `public`."""
 _MIGRATIONS: Final = "SELECT number, name, checksum FROM migrations ORDER BY number"
 
 

@@ -40,16 +40,16 @@ async def check_prices(
     A sandbox gives its first tokens a price before it serves, and says that it begins until it has. Only a sandbox that
     became a venue forgets prices.
     """
-    prices: dict[str, int] = {}
-    for mint, text in await snapshot.fetch(_PRICES):
-        prices[mint] = price = int(text)
+    priced: set[str] = set()
+    for mint, price in await snapshot.fetch(_PRICES):
+        priced.add(mint)
         if mint not in tokens:
             found.differs("prices", mint, "it is no token of this venue")
             if is_key(mint):
                 found.differs("sandbox_tokens", mint, "it has a price, but is no token of this venue")
-        if not 0 < price <= USD_PRICE_MAX:
+        if not (price.isdecimal() and 0 < int(price) <= USD_PRICE_MAX):
             found.differs("prices", mint, f"{price} is no price")
     first = DEFAULT_PRICES if identity.priced else {}
     for mint in first if identity.began_as_sandbox else (*judged, *first):
-        if mint not in prices:
+        if mint not in priced:
             found.differs("prices", mint, "this token must have a price, but has none")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from countermand.client.conformance import APIS, Compared, compare
 from countermand.client.errors import Unavailable
 from countermand.client.runners import server_address
+from countermand.client.session import Session
 from countermand.settings import ENV_PREFIX, StartRefused
 
 DIFFERS = 1
@@ -37,6 +38,10 @@ def conformance(
         server_address(base_url)
     except ValueError as problem:
         raise StartRefused(f"--base-url: {problem}") from None
+    try:
+        Session(None, api_key)
+    except ValueError as problem:
+        raise StartRefused(f"--api-key: {problem}") from None
     asked, differing = [], 0
     try:
         for compared in compare(base_url.rstrip("/"), tuple(api) or APIS, api_key):

@@ -1,6 +1,7 @@
 """`countermand doctor`: what of this machine a venue needs, what is wrong with it, and the remedy."""
 
 import asyncio
+import errno
 import os
 import resource
 import shutil
@@ -37,6 +38,8 @@ Verdict = Literal["ok", "warning", "wrong"]
 
 FOUND_WRONG: Final = 1
 _PORT_MAX: Final = 65_535
+_OF_A_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
+"""What another port may mend."""
 _DESCRIPTORS_MIN: Final = 4_096
 _DISK_LOW_BYTES, _DISK_MIN_BYTES = 2 << 30, 200 << 20
 _GIB: Final = 1 << 30
@@ -50,7 +53,8 @@ _COLOURS: Final = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 _DATABASE: Final = """
 SELECT current_setting('server_version_num')::int / 10000 AS version, pg_is_in_recovery() AS is_a_copy,
-    has_schema_privilege('public', 'CREATE') AS makes_tables,
+    current_setting('transaction_read_only') = 'on' AS takes_no_writes,
+    current_schema()::text AS schema, has_schema_privilege(current_schema(), 'CREATE') AS makes_tables,
     has_database_privilege(current_database(), 'CREATE') AS makes_schemas,
     current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commits,
     current_setting('max_connections')::int AS connections, current_user::text AS role,
@@ -151,6 +155,8 @@ def _port(settings: Settings, port: int) -> Finding:
             probe.listen(1)
     except OSError as error:
         said = f"cannot be listened on, on {settings.host}: {error.strerror or error}"
+        if error.errno not in _OF_A_PORT:
+            return Finding(check, "wrong", said, "give another --host, which is an address of this machine")
         if port != settings.port:
             return Finding(check, "warning", said, "stop what listens there, if a client derives the WebSocket's port")
         return Finding(check, "wrong", said, "stop what listens there, or give another --port")
@@ -268,8 +274,14 @@ def _version(row: asyncpg.Record, connect_ms: int) -> Finding:
 def _rights(row: asyncpg.Record) -> Finding:
     if row["is_a_copy"]:
         return Finding("rights", "wrong", "it is a copy that takes no writes", "give the address of the primary")
+    if row["takes_no_writes"]:
+        remedy = f"ALTER DATABASE {row['name']} RESET default_transaction_read_only, or of the role {row['role']}"
+        return Finding("rights", "wrong", "its transactions are read-only", remedy)
+    if row["schema"] is None:
+        remedy = f"ALTER DATABASE {row['name']} RESET search_path, or of the role {row['role']}"
+        return Finding("rights", "wrong", "its search_path names no schema that is there", remedy)
     if not row["makes_tables"]:
-        remedy = f"GRANT CREATE ON SCHEMA public TO {row['role']}, or make it the database's owner"
+        remedy = f"GRANT CREATE ON SCHEMA {row['schema']} TO {row['role']}, or make it the database's owner"
         return Finding("rights", "wrong", f"the role {row['role']} may not make tables", remedy)
     if not row["makes_schemas"]:
         remedy = f"GRANT CREATE ON DATABASE {row['name']} TO {row['role']}, if a sandbox is to take snapshots"

@@ -1,12 +1,12 @@
 """`countermand explain`."""
 
-import sys
 from typing import Annotated, Final
 
 import msgspec
 from cyclopts import Parameter
 
 from countermand.cli.reasons import examined
+from countermand.cli.streams import read_standard_input
 from countermand.settings import StartRefused
 from countermand.solana.explain import explain_base64
 from countermand.solana.wire import MalformedTransaction
@@ -48,7 +48,7 @@ def _explain(tx: str, *, as_json: bool) -> int:
 
 def _read() -> str:
     """Spaces and line ends do not count: other commands wrap what is long."""
-    raw = sys.stdin.buffer.read(_BYTES_MAX + 1)
+    raw = read_standard_input(lambda stdin: stdin.read(_BYTES_MAX + 1))
     if len(raw) > _BYTES_MAX:
         raise StartRefused(f"standard input has more than {_BYTES_MAX} bytes; no transaction is so long")
     try:

@@ -1,12 +1,11 @@
 """`countermand rescue`."""
 
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from getpass import getpass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 
 import uvloop
 from cyclopts import Parameter
@@ -18,6 +17,7 @@ from countermand.cli import rescue_report as report
 from countermand.cli.options import File, Whole, option
 from countermand.cli.progress import aside, progress
 from countermand.cli.reasons import examined
+from countermand.cli.streams import read_standard_input
 from countermand.rescue.finding import ListRefused
 from countermand.rescue.keys import BYTES_MAX, KeyRefused, key_in, key_of
 from countermand.rescue.lock import Busy, alone
@@ -120,6 +120,8 @@ def rescue(
 
 
 def _check(sign: str | None, *, prints: bool, renews: bool) -> None:
+    if sign == "":
+        raise StartRefused("--sign: the name is empty; give a path, or leave it out")
     if sign is not None and prints:
         raise StartRefused("--sign and --print exclude each other: sign here, or with another wallet")
     if renews and not prints:
@@ -156,13 +158,16 @@ def _key(name: str, file: Path) -> Keypair:
 
 def _from_standard_input() -> Keypair:
     """A terminal does not show what is typed."""
-    typed = sys.stdin is not None and sys.stdin.isatty()
     try:
-        return key_of(
-            getpass("The owner's key, in base58: ").encode() if typed else sys.stdin.buffer.readline(BYTES_MAX + 1)
-        )
+        return key_of(read_standard_input(_typed_or_piped))
+    except EOFError:
+        raise StartRefused("--sign -: no key was given") from None
     except KeyRefused as refused:
         raise StartRefused(f"--sign -: {refused}") from None
+
+
+def _typed_or_piped(stdin: BinaryIO) -> bytes:
+    return getpass("The owner's key, in base58: ").encode() if stdin.isatty() else stdin.readline(BYTES_MAX + 1)
 
 
 def _state() -> Path:

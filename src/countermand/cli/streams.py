@@ -11,7 +11,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
-from typing import Final, TextIO, cast
+from typing import BinaryIO, Final, TextIO, cast
 
 from countermand.settings import StartRefused
 
@@ -24,6 +24,16 @@ _ATOMIC_BYTES: Final = 4_096
 _PATIENCE_MS: Final = 50
 """How long a reader may take before lines are dropped, unless it took too long within the last second."""
 _CALM_S: Final = 1
+
+
+def read_standard_input(read: Callable[[BinaryIO], bytes]) -> bytes:
+    """Raises `StartRefused` where it is closed, or cannot be read."""
+    if sys.stdin is None:
+        raise StartRefused("standard input is closed; give a pipe or a file")
+    try:
+        return read(sys.stdin.buffer)
+    except OSError as error:
+        raise StartRefused(f"standard input cannot be read: {error.strerror or error}") from None
 
 
 class _Stream(io.TextIOBase):

@@ -59,7 +59,7 @@ class Compared:
 def compare(url: str, apis: tuple[str, ...] = APIS, api_key: str | None = None) -> Iterator[Compared]:
     """Asks one probe after the other. What is not answered any more differs.
 
-    Raises `ValueError`: no URL, and `Unavailable`: nothing is there.
+    Raises `ValueError`: no URL or no key, and `Unavailable`: nothing is there.
     """
     wallet = Wallet.of(Keypair())
     session = Session(wallet, api_key, _POLICY)

@@ -25,6 +25,8 @@ def server_address(url: str) -> httpx2.URL:
         raise ValueError(f"{url!r} cannot be read: {problem}") from None
     if address.scheme not in ("http", "https") or not address.host:
         raise ValueError(f"{url!r} is no address that begins with http:// or https://")
+    if address.query or address.fragment:
+        raise ValueError(f"{url!r} ends in a query; give the address that paths are added to")
     return address
 
 

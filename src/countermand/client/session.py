@@ -33,7 +33,10 @@ class Policy:
 
 @dataclass(slots=True)
 class Session:
-    """`token`: of Trigger v2, once it was needed. `signing_in`: one of the flows is about to get another."""
+    """`token`: of Trigger v2, once it was needed. `signing_in`: one of the flows is about to get another.
+
+    Raises `ValueError` for an API key that no header can carry, and does not show it.
+    """
 
     wallet: Wallet | None
     api_key: str | None = field(default=None, repr=False)
@@ -41,6 +44,11 @@ class Session:
     token: str | None = field(default=None, repr=False)
     vault: str | None = None
     signing_in: bool = False
+
+    def __post_init__(self) -> None:
+        key = self.api_key or ""
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise ValueError("the API key is none: it takes printable ASCII characters without spaces")
 
     def owner(self) -> Wallet:
         if self.wallet is None:

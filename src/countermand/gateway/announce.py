@@ -62,6 +62,8 @@ def begin_announcing(settings: Settings) -> None:
         return
     if not file.name:
         raise StartRefused(f"--announce {file} is no file; give its name")
+    if file.is_symlink():
+        raise StartRefused(f"--announce {file} is a link, which would be lost; give the name of the file itself")
     try:
         if not _may_be_replaced(file):
             raise StartRefused(f"--announce {file} is a file of something else, which would be lost; give another name")
@@ -73,9 +75,9 @@ def begin_announcing(settings: Settings) -> None:
 
 
 def end_announcing(settings: Settings) -> None:
-    """Removes the file, if it is ours."""
+    """Removes the file, if it is ours. A pipe, which was refused, is not read: that could take for ever."""
     file = settings.announce
-    if file is None:
+    if file is None or file.is_symlink() or not file.is_file():
         return
     with suppress(OSError):
         announced = _announced(file.read_bytes())

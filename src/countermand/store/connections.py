@@ -132,4 +132,5 @@ def committing(what: str) -> Iterator[None]:
 
 def describe(error: BaseException) -> str:
     """On one line: PostgreSQL adds its details and hints on others."""
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split())
+    return said or ("it did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

@@ -7,6 +7,8 @@ at any time: whatever is wrong with it, `initdb` makes another.
 import hashlib
 import os
 import shutil
+import time
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +17,11 @@ from typing import Final
 
 _PRIVATE: Final = 0o700
 _CLUSTER: Final = "cluster"
-_FILES: Final = "files"
-"""How many the cluster has: a cleaner of caches may have been at it."""
+_CONTENT: Final = "content"
+"""What the files of the cluster were: a cleaner of caches may have been at them, or a disk that forgets."""
+_DRAFT: Final = "draft-"
+_DRAFT_S_MAX: Final = 3_600
+"""Nothing takes so long: who made it was killed."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  It is looked at, and nothing is put there.
 
 
@@ -31,11 +36,12 @@ class NewCluster:
 
     def copy_to(self, directory: Path) -> bool:
         """False, and an empty directory, if there is none to copy."""
-        with suppress(OSError, RuntimeError, ValueError):
+        with suppress(OSError, RuntimeError):
             kept = _cache() / self._name
-            is_ours = kept.stat().st_uid == os.geteuid()
-            if is_ours and _copied(kept / _CLUSTER, directory) == int((kept / _FILES).read_text()):
-                return True
+            if kept.stat().st_uid == os.geteuid():
+                if _is_copied(kept, directory):
+                    return True
+                shutil.rmtree(kept, ignore_errors=True)  # Another cannot take its place otherwise.
         shutil.rmtree(directory)
         directory.mkdir(mode=_PRIVATE)
         return False
@@ -45,25 +51,41 @@ class NewCluster:
         with suppress(OSError, RuntimeError):
             cache = _cache()
             cache.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-            draft = Path(mkdtemp(prefix="draft-", dir=cache))
+            _sweep(cache)
+            draft = Path(mkdtemp(prefix=_DRAFT, dir=cache))
             try:
-                files = _copied(cluster, draft / _CLUSTER)
-                (draft / _FILES).write_text(str(files))
+                (draft / _CONTENT).write_text(_copied(cluster, draft / _CLUSTER))
                 _sync(draft)  # A power cut must not leave half of it under its name.
                 draft.rename(cache / self._name)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
 
 
-def _copied(source: Path, target: Path) -> int:
-    """How many files that were."""
-    copied = []
+def _is_copied(kept: Path, directory: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return _copied(kept / _CLUSTER, directory) == (kept / _CONTENT).read_text()
+    return False
+
+
+def _copied(source: Path, target: Path) -> str:
+    """What was copied, in whatever order that was: how many files, and the sum of their checksums."""
+    sums = []
 
     def copy(file: str, to: str) -> None:
-        copied.append(shutil.copyfile(file, to))
+        shutil.copyfile(file, to)
+        name = os.path.relpath(to, target).encode()
+        sums.append(zlib.crc32(Path(to).read_bytes(), zlib.crc32(name)))
 
     shutil.copytree(source, target, copy_function=copy, dirs_exist_ok=True)
-    return len(copied)
+    return f"{len(sums)} {sum(sums):x}"
+
+
+def _sweep(cache: Path) -> None:
+    """Drafts of those who were killed."""
+    for draft in cache.glob(f"{_DRAFT}*"):
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > _DRAFT_S_MAX:
+                shutil.rmtree(draft, ignore_errors=True)
 
 
 def _sync(directory: Path) -> None:

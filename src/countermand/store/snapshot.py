@@ -123,7 +123,7 @@ class Snapshot:
             async for account, currency, available, locked in self.connection.cursor(
                 _BOOK_BALANCES, shard, prefetch=_ROWS_AT_A_TIME
             ):
-                yield BookBalanceRow(account, currency, int(available), int(locked))
+                yield BookBalanceRow(account, currency, _units(available), _units(locked))
 
     async def onchain_orders(self, shard: int) -> AsyncIterator[ChainOrderRow]:
         with asking():
@@ -170,3 +170,8 @@ def _shared(row: asyncpg.Record) -> dict[str, Any]:
         "updated_at": Instant(row["updated_at"]),
         "body": row["body"],
     }
+
+
+def _units(stored: str) -> int:
+    """PostgreSQL keeps NaN where a number is to be at least 0. No balance is below 0."""
+    return -1 if stored == "NaN" else int(stored)

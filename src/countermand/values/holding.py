@@ -4,8 +4,8 @@ from countermand.values.quantities import NOTHING, BaseUnits
 from countermand.values.structs import Struct, replace
 
 
-class Overdrawn(Exception):
-    """Our own mistake: more was to leave than is held. Nothing was changed."""
+class Overdrawn(ArithmeticError):
+    """More was to leave than is held: our own mistake, or a damaged row's. Nothing was changed."""
 
 
 class Holding(Struct, frozen=True):

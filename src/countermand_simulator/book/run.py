@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -57,12 +57,12 @@ async def _run(
     traders: list[Trader] = []
     traders += [Trader(world, Account(f"0x{number:04x}"), lambda: traders) for number in range(1, books.users + 1)]
     operator = Operator(world, traders)
-    watching = [asyncio.create_task(_lives(world, partial(who, world))) for who in (drive_faults, supervisor)]
+    watching = [asyncio.create_task(world.acts(partial(who, world))) for who in (drive_faults, supervisor)]
     world.start_process()
     opening = asyncio.create_task(world.guarded(operator.opens()))
     await first_of(opening, asyncio.ensure_future(world.ended.wait()))
     lives = [operator.live, *(trader.live for trader in traders)]
-    acting = [asyncio.create_task(_lives(world, actions)) for actions in lives]
+    acting = [asyncio.create_task(world.acts(actions)) for actions in lives]
     safe = await _reach(world, steps)
     if world.violation is None and not safe:
         world.found(Violation(Claim.EVERYTHING_ENDS, f"only {world.steps} steps in {STALLED_S} s"))
@@ -78,10 +78,6 @@ async def _run(
 async def drive_faults(world: World) -> None:
     pause_s = _DEEDS_BETWEEN * world.options.pause_ms / 1000
     await fault_driver.drive_faults(world, pause_s, _LEAPS_MS, (0.01, 0.2, pause_s, 10 * pause_s))
-
-
-async def _lives(world: World, actions: Callable[[], Awaitable[None]]) -> None:
-    await world.guarded(actions())
 
 
 async def _reach(world: World, steps: int) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from solders.signature import Signature as SignatureKey
 
 from countermand.kernel.journal import encode
 from countermand.orders.chain.model.decide import Cursor
@@ -107,4 +108,10 @@ def decode_order(family: str, body: bytes) -> IndexedOrder:
 
 
 def decode_cursor(body: bytes) -> Cursor:
-    return _CURSOR.decode(body)
+    """Raises `ValueError`, also without a transaction, after which the chain is asked for what is new."""
+    cursor = _CURSOR.decode(body)
+    if not cursor.signatures:
+        raise ValueError("it names no transaction")
+    for signature in cursor.signatures:
+        SignatureKey.from_string(signature)
+    return cursor
