@@ -8,6 +8,7 @@ import pytest
 
 from countermand.examples import Variable
 from countermand.openapi import Operation, bearer, document, in_path, query
+from countermand.sandbox.openapi import openapi as sandbox_openapi
 
 WALLET = Variable("WALLET", "EHqm", "your wallet")
 ORDER = Variable("ORDER", "0199", "an order's id")
@@ -95,6 +96,17 @@ def test_of_texts_that_differ_in_their_case_alone_one_is_described() -> None:
 def test_parameters_by_their_schemas_are_optional_and_may_have_no_example() -> None:
     listed = query({"family": {"type": "string"}}, {})
     assert list(listed) == [{"name": "family", "in": "query", "required": False, "schema": {"type": "string"}}]
+
+
+def test_only_a_body_of_the_sandbox_that_has_defaults_for_all_may_be_left_out() -> None:
+    paths = sandbox_openapi()["paths"]
+    optional = {
+        (method, path)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if operation.get("requestBody", {}).get("required") is False
+    }
+    assert optional == {("post", "/sandbox/settle"), ("post", "/sandbox/reset"), ("put", "/sandbox/faults")}
 
 
 def test_the_example_of_a_body_names_its_variables() -> None:

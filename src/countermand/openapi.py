@@ -37,7 +37,7 @@ _HEADER: Final = "x-header"
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """`example`: of the body. `security`: the name of a security scheme of the document."""
+    """`example`: of the body. `security`: the name of a security scheme of the document. `may_be_empty`: the body."""
 
     method: str
     path: str
@@ -47,6 +47,7 @@ class Operation(msgspec.Struct, frozen=True):
     body: Schema | None = None
     example: Any = None
     security: str | None = None
+    may_be_empty: bool = False
 
 
 def document(
@@ -122,7 +123,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         used = {pointer: variable.name for pointer, variable in _variables(operation.example)}
         example = {"example": _plain(operation.example)} | ({_VARIABLES: used} if used else {})
-        described["requestBody"] = {"required": True, "content": _json(operation.body, example)}
+        described["requestBody"] = {"required": not operation.may_be_empty, "content": _json(operation.body, example)}
     if operation.security is not None:
         described["security"] = [{operation.security: []}]
     return described

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec import Struct
+from msgspec.structs import fields, replace
+
 from countermand.examples import USDC, WALLET, Variable
 from countermand.inspection import price_history, stream
 from countermand.inspection import wire as inspected
@@ -276,4 +279,13 @@ _OPERATIONS: Final = (
 
 
 def openapi() -> dict[str, Any]:
-    return document("Countermand sandbox", "1", _OPERATIONS, description=_ABOUT)
+    operations = [replace(each, may_be_empty=_may_be_empty(each)) for each in _OPERATIONS]
+    return document("Countermand sandbox", "1", operations, description=_ABOUT)
+
+
+def _may_be_empty(operation: Operation) -> bool:
+    """As `reading.Body` takes it: all of it has defaults. A patch must change something."""
+    body = operation.body
+    if operation.method == "patch" or not (isinstance(body, type) and issubclass(body, Struct)):
+        return False
+    return not any(each.required for each in fields(body))
