@@ -104,7 +104,7 @@ def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]
                 "executed": order.executed + event.lots,
                 "turnover": order.turnover + event.price.ticks * event.lots.lots,
                 "trades": order.trades + 1,
-                "held": _held_less(order, event.buy.paid + event.buy.unlocked),
+                "held": _held_less(order, event.buy.paid, event.buy.unlocked),
             }
         case BookOrderRested():
             assert order.rank is None, f"order {order.id} rests already"
@@ -127,5 +127,10 @@ def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]
             assert_never(event)
 
 
-def _held_less(order: BookOrder, spent: Amount) -> Amount | UnsetType:
-    return order.held if isinstance(order.held, UnsetType) else order.held - spent
+def _held_less(order: BookOrder, *spent: Amount) -> Amount | UnsetType:
+    held = order.held
+    if isinstance(held, UnsetType):
+        return held
+    for amount in spent:
+        held -= amount
+    return held
