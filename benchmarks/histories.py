@@ -8,7 +8,6 @@ import asyncio
 import logging
 import secrets
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -27,6 +26,7 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
+from benchmarks.children import last_line
 from countermand.app.database import database_of
 from countermand.app.sandbox import SandboxApp, sandbox_app
 from countermand.app.seeds import keys_of, seed_of
@@ -66,8 +66,7 @@ class Histories(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(data: Path) -> Histories:
     """In a child process, with a new venue under `data`."""
-    command = [sys.executable, "-m", "benchmarks.histories", str(data)]
-    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Histories)
+    return msgspec.json.decode(last_line("histories", data), type=Histories)
 
 
 async def _measure_here(data: Path) -> Histories:

@@ -6,7 +6,6 @@ The accounts are put on an embedded chain in PostgreSQL as landed orders would h
 
 import asyncio
 import logging
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +20,7 @@ import structlog
 import uvloop
 from solders.keypair import Keypair
 
+from benchmarks.children import last_line
 from countermand.app.database import database_of
 from countermand.app.sandbox import SandboxApp, sandbox_app
 from countermand.app.seeds import keys_of, seed_of
@@ -73,8 +73,7 @@ class _Resting:
 
 def measure(data: Path, seconds: float) -> Kept:
     """In a child process, with a new venue under `data`."""
-    command = [sys.executable, "-m", "benchmarks.keeping", str(data), str(seconds)]
-    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Kept)
+    return msgspec.json.decode(last_line("keeping", data, seconds), type=Kept)
 
 
 async def _measure_here(data: Path, seconds: float) -> Kept:

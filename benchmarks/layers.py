@@ -6,7 +6,6 @@ what it costs by itself is a difference.
 """
 
 import asyncio
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import uvloop
 
+from benchmarks.children import last_line
 from benchmarks.loader import Open, filling, resting
 from countermand.app.database import database_of
 from countermand.app.families import Families
@@ -43,8 +43,7 @@ Work = Callable[[Iterator[Open]], Coroutine[Any, Any, None]]
 
 def measure(layer: str, data: Path) -> float:
     """Microseconds of the loop thread for one cancel. In a child process, with a new venue under `data`."""
-    command = [sys.executable, "-m", "benchmarks.layers", layer, str(data)]
-    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.split()[-1])
+    return float(last_line("layers", layer, data))
 
 
 async def _measure_here(layer: str, data: Path) -> float:

@@ -5,7 +5,6 @@ Of five orders two are single, one is an OCO, one an OTOCO, and one trails. In a
 """
 
 import gc
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.children import last_line
 from benchmarks.resting import CROSSED, address, resident
 from countermand.kernel.ids import Ids
 from countermand.kernel.journal import encode
@@ -57,8 +57,7 @@ class Mixed(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(orders: int) -> Mixed:
     """In a child process."""
-    command = [sys.executable, "-m", "benchmarks.mixed", str(orders)]
-    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Mixed)
+    return msgspec.json.decode(last_line("mixed", orders), type=Mixed)
 
 
 def _below(number: int) -> UsdPrice:

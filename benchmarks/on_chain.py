@@ -5,7 +5,6 @@ The accounts are put on an embedded chain in PostgreSQL as landed orders would h
 """
 
 import struct
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 import uvloop
 from solders.keypair import Keypair
 
+from benchmarks.children import last_line
 from countermand.app.database import database_of
 from countermand.app.families import Families
 from countermand.app.sandbox import sandbox_app
@@ -42,8 +42,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(data: Path) -> Listing:
     """In a child process, with a new venue under `data`."""
-    command = [sys.executable, "-m", "benchmarks.on_chain", str(data)]
-    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Listing)
+    return msgspec.json.decode(last_line("on_chain", data), type=Listing)
 
 
 async def _measure_here(data: Path) -> Listing:

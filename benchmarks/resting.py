@@ -7,7 +7,6 @@ Each measurement runs in a child process, so that one does not weigh upon the ne
 import gc
 import os
 import secrets
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Final
 import base58
 import msgspec
 
+from benchmarks.children import last_line
 from countermand.kernel.ids import Ids
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Epoch
@@ -54,8 +54,7 @@ class Resting(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(orders: int) -> Resting:
     """In a child process."""
-    command = [sys.executable, "-m", "benchmarks.resting", str(orders)]
-    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Resting)
+    return msgspec.json.decode(last_line("resting", orders), type=Resting)
 
 
 def _stored(count: int) -> Iterator[bytes]:

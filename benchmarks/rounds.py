@@ -7,7 +7,6 @@ journal. `python -m benchmarks.rounds DATA COUNT` prints its findings as JSON.
 
 import asyncio
 import gc
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final, cast
 import msgspec
 import uvloop
 
+from benchmarks.children import last_line
 from benchmarks.loader import filling
 from benchmarks.resting import address
 from benchmarks.slices import Held, at_share
@@ -85,9 +85,7 @@ class _Refusing:
 
 
 def measure(data: Path, orders: int = ORDERS) -> Rounds:
-    command = [sys.executable, "-m", "benchmarks.rounds", str(data), str(orders)]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
-    return msgspec.json.decode(told, type=Rounds)
+    return msgspec.json.decode(last_line("rounds", data, orders), type=Rounds)
 
 
 async def _filled(dsn: str, count: int, now: Instant) -> None:

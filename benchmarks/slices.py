@@ -6,7 +6,6 @@ the loop's thread between two of its turns, garbage collection included.
 
 import asyncio
 import gc
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import uvloop
 
+from benchmarks.children import last_line
 from benchmarks.loader import Open, filling, resting
 from countermand.app.database import database_of
 from countermand.app.garbage import begin_collecting, collect_garbage
@@ -58,9 +58,7 @@ class Slices:
 
 def measure(what: str, data: Path, orders: int = ORDERS) -> Slices:
     """`what` is one of `KINDS`."""
-    command = [sys.executable, "-m", "benchmarks.slices", what, str(data), str(orders)]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
-    return msgspec.json.decode(told, type=Slices)
+    return msgspec.json.decode(last_line("slices", what, data, orders), type=Slices)
 
 
 class Held:

@@ -5,7 +5,6 @@ In a child process: the shard of the order books on PostgreSQL, without HTTP.
 
 import asyncio
 import gc
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any, Final
 import msgspec
 import uvloop
 
+from benchmarks.children import last_line
 from benchmarks.slices import Held, at_share
 from countermand.app.database import database_of
 from countermand.app.garbage import begin_collecting, collect_garbage
@@ -55,9 +55,7 @@ class Sweep(msgspec.Struct, frozen=True):
 
 def measure(what: str, data: Path, orders: int = ORDERS) -> Sweep:
     """`what` is one of `KINDS`."""
-    command = [sys.executable, "-m", "benchmarks.sweeps", what, str(data), str(orders)]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
-    return msgspec.json.decode(told, type=Sweep)
+    return msgspec.json.decode(last_line("sweeps", what, data, orders), type=Sweep)
 
 
 async def _measure_here(what: str, data: Path, count: int) -> Sweep:

@@ -61,7 +61,7 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
         self.drafts_kept = DRAFTS_KEPT
         self._store = store
         self._fetching: dict[_Name, asyncio.Future[None]] = {}
-        self._entering: dict[tuple[Account, Nonce], None] = {}
+        self._placing: dict[tuple[Account, Nonce], None] = {}
         """Orders that are being placed, in more than one turn."""
         self._newest_epoch = SharedRead(lambda: store.epoch(number))
 
@@ -84,11 +84,11 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
         writer, now = await self._in_turn(lambda: self._with_nonce(account, nonce))
         decided = self._turn(writer, replace(command, match_fails=self._faults.failing()), now)
         if writer.is_due(now):
-            self._entering[account, nonce] = None
+            self._placing[account, nonce] = None
             try:
                 await self._run_all_due(writer)
             finally:
-                del self._entering[account, nonce]
+                del self._placing[account, nonce]
         order = writer.state.exchange.placed(account, nonce)
         await self._settled(writer, decided)
         if isinstance(decided, BookRefused):
@@ -240,7 +240,7 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
 
     def _is_wanted(self, order: BookOrder) -> bool:
         name = order.terms.account, order.nonce
-        return order.id in self._fetching or name in self._fetching or name in self._entering
+        return order.id in self._fetching or name in self._fetching or name in self._placing
 
 
 def _written_by_another() -> Unavailable:
