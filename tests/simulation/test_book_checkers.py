@@ -8,7 +8,7 @@ import pytest
 
 from countermand.kernel.journal import encode
 from countermand.orders.book import journal as book_journal
-from countermand.orders.book.model.exchange import MAKERS_PER_TURN
+from countermand.orders.book.model.exchange import ORDERS_PER_TURN
 from countermand.orders.book.model.order import Kind
 from countermand_simulator.book.checkers import Claim
 from countermand_simulator.book.checkers.entries import Entries
@@ -53,7 +53,7 @@ class Day:
 
     def judge(self) -> None:
         floor = Floor([rules_of(market) for market in MARKETS])
-        entries = Entries(floor, MAKERS_PER_TURN)
+        entries = Entries(floor, ORDERS_PER_TURN)
         for seq, entry in enumerate(self.entries, 1):
             floor.entry_begins(seq)
             entries.judge(entry["at"], entry["kind"], entry["command"], [(k, e) for k, e in entry["events"]])

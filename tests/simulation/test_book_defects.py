@@ -186,6 +186,12 @@ def forgets_who_was_on_the_way(exchange: Exchange, *stored: Any) -> None:
     exchange._entering = None
 
 
+def forgets_what_was_reached(exchange: Exchange, *stored: Any) -> None:
+    """After a restart the stops that one turn left to the next are never triggered."""
+    REAL_LOAD(exchange, *stored)
+    exchange.reached = None
+
+
 # --- restarts
 
 
@@ -436,13 +442,25 @@ DEFECTS = {
         first=1_042,
     ),
     "a command comes between two slices": Defect(
-        Claim.ENTERS_UNDISTURBED, BookProcessParts(shard=ImpatientShard), first=1_030
+        Claim.ENTERS_UNDISTURBED, BookProcessParts(shard=ImpatientShard), first=1_013
     ),
     "a sweep is forgotten at a restart": Defect(
         Claim.REPLAY_EQUALS_MEMORY,
         patched=patched((Exchange, "load", forgets_who_was_on_the_way)),
         says="on its way through the book",
-        first=1_042,
+        first=1_045,
+    ),
+    "a trade triggers as many stops as one turn allows, and no others": Defect(
+        Claim.REPLAY_EQUALS_ROWS,
+        patched=patched((Exchange, "_has_reached", lambda *_: False)),
+        says="the counters are",
+        first=128,
+    ),
+    "stops that are to be triggered are forgotten at a restart": Defect(
+        Claim.REPLAY_EQUALS_MEMORY,
+        patched=patched((Exchange, "load", forgets_what_was_reached)),
+        says="the counters are",
+        first=207,
     ),
     "a cancel is lost at a restart": Defect(
         Claim.REPLAY_EQUALS_ROWS, patched=patched((BookState, "take_rows", does_not_store_cancels))
@@ -472,9 +490,9 @@ DEFECTS = {
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(shard=HastyShard)),
     "a read before the commit": Defect(Claim.READS_ARE_CURRENT, BookProcessParts(shard=HastyReads)),
     "a replaced writer shows what it remembers": Defect(
-        Claim.READS_ARE_CURRENT, BookProcessParts(shard=NostalgicReads), first=1_027
+        Claim.READS_ARE_CURRENT, BookProcessParts(shard=NostalgicReads), first=1_008
     ),
-    "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(store=Unfenced), first=1_019),
+    "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(store=Unfenced), first=1_008),
     "a nonce makes two orders": Defect(
         Claim.NONCE_IS_ONE_ORDER, BookProcessParts(shard=ForgetfulShard), patched=forgetful_table
     ),

@@ -15,7 +15,7 @@ from countermand_simulator.outcomes import report
 
 STEPS = 500
 SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "36"))
-RARE = (57, 97)
+RARE = (132, 207)
 """Each brings about what only a few of a hundred do."""
 
 SITUATIONS = """
@@ -59,6 +59,7 @@ a stop_limit order, no trade
 a trade triggers a stop
 a writer was replaced
 a load finds an order on its way through the book
+a load finds stops that are to be triggered
 an order goes on through the book, no trade
 an order goes on through the book, one trade
 an order rests with what the book left of it
@@ -115,6 +116,7 @@ place: NONCE_USED
 place: placed
 recall: draft
 self-trade takes off a part
+stops trigger in a turn of their own
 store: the answer to a commit was lost
 store: the commit is inside the database
 store: the commit never arrived

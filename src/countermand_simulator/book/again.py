@@ -11,8 +11,8 @@ from countermand_simulator.book.checkers import Claim
 from countermand_simulator.violation import Violation
 
 
-def decides_again(rows: Iterable[JournalRow], markets: Iterable[Market], makers_per_turn: int) -> None:
-    exchange = Exchange(markets, makers_per_turn=makers_per_turn)
+def decides_again(rows: Iterable[JournalRow], markets: Iterable[Market], orders_per_turn: int) -> None:
+    exchange = Exchange(markets, orders_per_turn=orders_per_turn)
     for row in rows:
         entry = book_journal.read(row)
         decided = decide(exchange, entry.command, entry.at)

@@ -1,5 +1,6 @@
 """What one run of the order books is like, beside the faults of its world: its markets, its users, their moods."""
 
+import dataclasses
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -29,13 +30,15 @@ class Options:
     """How far from the middle limits are, in ticks."""
     ended_kept: int
     drafts_kept: int
-    makers_per_turn: int
+    orders_per_turn: int
     per_slice: int
     """So many events, and what is due goes on in a slice of its own."""
     wild: float
     """A price is far away."""
     greedy: float
     """An order takes all that the other side has near the middle."""
+    patient: float
+    """A stop order waits beyond the middle."""
     flawed: float
     guessed: float
     """A cancel names an order that may come to be just now."""
@@ -54,7 +57,7 @@ def drawn(random: Random) -> Options:
     def rarely(most: float) -> float:
         return 0.0 if random.random() < 0.3 else random.random() * most
 
-    return Options(
+    options = Options(
         markets=tuple(_market(market, random) for market in MARKETS),
         users=random.randint(2, 4),
         orders_at_once=random.choice((4, 8, 16)),
@@ -72,8 +75,17 @@ def drawn(random: Random) -> Options:
         match_fails=rarely(0.5),
         pause_ms=random.choice((5, 20, 100, 300)),
         operator_pause_ms=random.choice((200, 1_000)),
-        makers_per_turn=random.choice((1, 1, 2, 32)),
+        orders_per_turn=random.choice((1, 1, 2, 32)),
         per_slice=random.choice((1, 1, 4, 64)),
+        patient=rarely(0.3),
+    )
+    return _crowded(options) if random.random() < 1 / 6 else options
+
+
+def _crowded(options: Options) -> Options:
+    """Much is more than a turn serves, and each turn is a slice of its own."""
+    return dataclasses.replace(
+        options, orders_at_once=24, wealth=100, greedy=0.15, patient=0.6, orders_per_turn=1, per_slice=1
     )
 
 

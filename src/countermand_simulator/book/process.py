@@ -91,7 +91,7 @@ class BookProcess(SimulatedProcess):
         super().__init__(name, world)
         self.faults = MatchesFail()
         self.store = parts.store(world.store_for(self))
-        self.shard = parts.shard(BOOK_SHARD, self.store, clock, markets, self.faults, options.makers_per_turn)
+        self.shard = parts.shard(BOOK_SHARD, self.store, clock, markets, self.faults, options.orders_per_turn)
         self.shard.ended_kept, self.shard.drafts_kept = options.ended_kept, options.drafts_kept
         self.shard.per_slice = options.per_slice
         self.shard.stepped = lambda what: world.stepped(self.name, what)

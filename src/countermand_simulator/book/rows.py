@@ -9,7 +9,7 @@ import msgspec
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import JournalRow
-from countermand.orders.book.model.book import WORST_TO_BUY, WORST_TO_SELL, resting
+from countermand.orders.book.model.book import resting
 from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import MarketSymbol
@@ -83,7 +83,7 @@ class ExchangeSeen:
         return tuple(resting(self.exchange.markets[MarketSymbol(market)].book, Side(side)))
 
     def stops(self, market: str) -> Sequence[int]:
-        return list(self.exchange.markets[MarketSymbol(market)].stops.crossed(WORST_TO_SELL, WORST_TO_BUY))
+        return list(self.exchange.markets[MarketSymbol(market)].stops.waiting())
 
     def triggered(self) -> Sequence[int]:
         return self.exchange.triggered()

@@ -105,7 +105,7 @@ async def _heal(world: World, traders: Sequence[Trader]) -> None:
     if world.violation is None:
         world.judged(world.checkers.at_rest)
         journal, options = world.database.shard(BOOK_SHARD).journal.values(), world.options
-        world.judged(decides_again, journal, options.markets, options.makers_per_turn)
+        world.judged(decides_again, journal, options.markets, options.orders_per_turn)
     starting.cancel()
 
 

@@ -149,6 +149,9 @@ class Trader:
             price = None
         stop = Ticks(max(1, MID + random.randint(-options.spread, options.spread))) if kind is Kind.STOP_LIMIT else None
         lots = random.randint(market.volume_min.lots, random.choice((LOTS_MAX // 4, LOTS_MAX)))
+        if self._strikes(options.patient):
+            beyond = random.randint(1, options.spread + 1)
+            kind, price, stop = Kind.STOP_LIMIT, Ticks(MID), Ticks(MID + beyond if side is BUY else MID - beyond)
         if self._strikes(options.greedy):
             lots, price = LOTS_MAX, Ticks(MID + 19 if side is BUY else MID - 19)
         terms = BookTerms(self.account, market.symbol, side, kind, Lots(lots), price, stop)

@@ -26,7 +26,7 @@ class World(Harness[BookProcess]):
         super().__init__(seed, profile, self.database, BOOK_SHARD, Claim.NO_BUG)
         self.options = options
         rules = [rules_of(each) for each in options.markets]
-        self.checkers = Checkers(Rows(self.database), rules, options.makers_per_turn, self.trace.count)
+        self.checkers = Checkers(Rows(self.database), rules, options.orders_per_turn, self.trace.count)
         self._parts = parts
 
     # --- what is claimed
@@ -38,6 +38,8 @@ class World(Harness[BookProcess]):
         """A writer shows its memory, all of which is committed, unless another one has written since."""
         if loaded and ExchangeSeen(memory.exchange).entering() is not None:
             self.trace.count("a load finds an order on its way through the book")
+        if loaded and memory.exchange.reached is not None:
+            self.trace.count("a load finds stops that are to be triggered")
         if not self.fence.was_replaced(process):
             self.judged(self.checkers.remembers, ExchangeSeen(memory.exchange), all_of_them=loaded)
 

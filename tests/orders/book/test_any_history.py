@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countermand.orders.book.model.events import Traded
-from countermand.orders.book.model.exchange import MAKERS_PER_TURN
+from countermand.orders.book.model.exchange import ORDERS_PER_TURN
 from countermand.orders.book.model.fast import FastBook
 from countermand.orders.book.model.ledger.amount import Amount
 from countermand.orders.book.model.market import SelfTrade
@@ -78,11 +78,11 @@ def _can_be_written(venue: Venue) -> None:
 
 
 def with_little(
-    policy: SelfTrade, book: type[FastBook] | type[NaiveBook] = FastBook, makers_per_turn: int = MAKERS_PER_TURN
+    policy: SelfTrade, book: type[FastBook] | type[NaiveBook] = FastBook, orders_per_turn: int = ORDERS_PER_TURN
 ) -> Venue:
     """Everybody has enough for a few orders only, so that money runs out too."""
     markets = [replace(market, self_trade=policy) for market in MARKETS]
-    venue = Venue(book, markets=markets, rich=False, makers_per_turn=makers_per_turn)
+    venue = Venue(book, markets=markets, rich=False, orders_per_turn=orders_per_turn)
     for account in (ALICE, BOB, CAROL):
         venue.credits(account, BTC, Amount(150 * UNIT // 10**4))
         venue.credits(account, USDC, Amount(15_000 * UNIT // 10**6))

@@ -9,27 +9,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countermand.kernel.ports import WriterReplaced
-from countermand.orders.book.model.commands import ContinueBookOrder
+from countermand.orders.book.model.commands import ContinueBookOrder, OpenBookOrder, TriggerStops
 from countermand.orders.book.model.decide import decide
-from countermand.orders.book.model.exchange import MAKERS_PER_TURN, Unloadable
+from countermand.orders.book.model.events import StopTriggered
+from countermand.orders.book.model.exchange import ORDERS_PER_TURN, Exchange, Reached, Unloadable
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.lifecycle import is_entering
 from countermand.orders.book.model.market import SelfTrade
-from countermand.orders.book.model.order import BUY, BookOrder, CancelReason, Kind, OrderId, OrderStatus, Side
+from countermand.orders.book.model.order import BUY, SELL, BookOrder, CancelReason, Kind, OrderId, OrderStatus, Side
+from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.orders.book.model.waiting import BookWaiting, waits_for
 from countermand.orders.book.ports import TradesQuery
+from countermand.values.instant import Instant
 from countermand.values.structs import replace
 from countermand_simulator.fenced import AFTER_COMMIT, BEFORE_COMMIT, BEFORE_READ
 from tests.orders.book.house import ALICE, BOB, BTCUSDC
 from tests.orders.book.place import UNKNOWN, Place, opened
 from tests.orders.book.test_any_history import step, with_little
-from tests.orders.book.venue import Venue, picture
+from tests.orders.book.venue import CAROL, Venue, picture
 from tests.orders.trigger.stubs import quiet, under_virtual_time
 
 USDC = Currency("usdc")
 STRANGER = Account("0xdead")
-MANY = 5 * MAKERS_PER_TURN
+MANY = 5 * ORDERS_PER_TURN
 
 
 # --- the model
@@ -40,7 +43,7 @@ def _kinds(venue: Venue) -> list[str]:
 
 
 def test_an_order_that_meets_more_makers_than_one_turn_serves_goes_on_in_turns_of_its_own() -> None:
-    venue = Venue(makers_per_turn=2)
+    venue = Venue(orders_per_turn=2)
     for price in (100, 100, 101, 102, 103):
         venue.sells(BOB, 1, price)
     taker = venue.buys(ALICE, 6, 102)
@@ -51,7 +54,7 @@ def test_an_order_that_meets_more_makers_than_one_turn_serves_goes_on_in_turns_o
 
 
 def test_as_many_as_one_turn_serves_need_no_other() -> None:
-    venue = Venue(makers_per_turn=2)
+    venue = Venue(orders_per_turn=2)
     for _ in range(2):
         venue.sells(BOB, 1, 100)
     venue.buys(ALICE, 3, 100)
@@ -61,7 +64,7 @@ def test_as_many_as_one_turn_serves_need_no_other() -> None:
 @pytest.mark.parametrize("kind", [Kind.LIMIT, Kind.MARKET])
 @pytest.mark.parametrize("side", Side)
 def test_a_restart_in_the_middle_goes_on_with_the_money_that_is_left(kind: Kind, side: Side) -> None:
-    venue = Venue(makers_per_turn=1)
+    venue = Venue(orders_per_turn=1)
     for _ in range(3):
         venue.places(BOB, side.other, 2, 100)
     venue._run_due, run_due = (lambda: None), venue._run_due  # type: ignore[method-assign]  # The process ends here.
@@ -71,15 +74,115 @@ def test_a_restart_in_the_middle_goes_on_with_the_money_that_is_left(kind: Kind,
     loaded = venue.reloaded()
     assert picture(loaded) == picture(venue.exchange, live_only=True)
     assert loaded.command_due(venue.now) == (venue.now, ContinueBookOrder(taker))
-    while (due := loaded.command_due(venue.now)) is not None:
-        decided = decide(loaded, due[1], venue.now)
-        assert not isinstance(decided, BookRefused)
-        for event in decided:
-            loaded.apply(event, venue.now)
+    _goes_on(loaded, venue.now)
     run_due()
     assert loaded.orders[taker] == venue.order(taker)
     assert venue.state(taker) is OrderStatus.DONE
     assert sorted(loaded.ledger.balances()) == sorted(venue.exchange.ledger.balances())
+
+
+def _goes_on(exchange: Exchange, at: Instant) -> None:
+    while (due := exchange.command_due(at)) is not None:
+        decided = decide(exchange, due[1], at)
+        assert not isinstance(decided, BookRefused)
+        for event in decided:
+            exchange.apply(event, at)
+
+
+def _stops(venue: Venue, *stops: int, side: Side = BUY) -> list[OrderId]:
+    """Stop orders that meet no maker when they are opened."""
+    limit = 50 if side is BUY else 200
+    return [venue.places(ALICE, side, 1, limit, Kind.STOP_LIMIT, stop=stop) for stop in stops]
+
+
+def _triggered(venue: Venue) -> list[list[OrderId]]:
+    """By each turn that triggered any."""
+    turns = [[event.order_id for event in entry.events if isinstance(event, StopTriggered)] for entry in venue.journal]
+    return [turn for turn in turns if turn]
+
+
+def test_a_trade_that_reaches_more_stops_than_one_turn_triggers_leaves_others_to_turns_of_their_own() -> None:
+    venue = Venue(orders_per_turn=2)
+    _stops(venue, 100, 98, 99, 97, 101)
+    venue.sells(BOB, 1, 100)
+    venue.buys(BOB, 1, 90)
+    venue.buys(CAROL, 1, 100)
+    assert _kinds(venue)[-6:] == ["PlaceBookOrder", "TriggerStops", *["OpenBookOrder"] * 4]
+    assert _triggered(venue) == [[2, 4], [1, 3]], "those first that the price reached first; 5 waits above it"
+    opened = [entry.command.order_id for entry in venue.journal if isinstance(entry.command, OpenBookOrder)]
+    assert opened == [1, 2, 3, 4], "by placement, as if one turn had triggered them all"
+    venue.replays()
+
+
+def test_stops_of_both_sides_share_the_turns() -> None:
+    venue = Venue(orders_per_turn=3)
+    _stops(venue, 100, 100)
+    _stops(venue, 100, 99, 101, side=SELL)
+    venue.sells(BOB, 1, 100)
+    venue.buys(CAROL, 1, 100)
+    assert _triggered(venue) == [[1, 2, 5], [3]], "a sell at 99 waits for a lower price"
+    venue.replays()
+
+
+def test_as_many_stops_as_one_turn_triggers_need_no_other() -> None:
+    venue = Venue(orders_per_turn=2)
+    _stops(venue, 100, 100)
+    venue.sells(BOB, 1, 100)
+    venue.buys(CAROL, 1, 100)
+    assert "TriggerStops" not in _kinds(venue)
+
+
+def test_an_order_on_its_way_waits_for_the_stops_that_it_reached() -> None:
+    venue = Venue(orders_per_turn=1)
+    _stops(venue, 100, 101, 101)
+    for price in (100, 101):
+        venue.sells(BOB, 1, price)
+    venue.buys(CAROL, 2, 101)
+    turns = ["PlaceBookOrder", "ContinueBookOrder", "TriggerStops", "OpenBookOrder", "OpenBookOrder", "OpenBookOrder"]
+    assert _kinds(venue)[-6:] == turns
+    venue.replays()
+
+
+def test_a_restart_while_stops_are_to_be_triggered_goes_on_with_them() -> None:
+    venue = Venue(orders_per_turn=1)
+    _stops(venue, 99, 100, 100)
+    venue.sells(BOB, 1, 100)
+    venue._run_due, run_due = (lambda: None), venue._run_due  # type: ignore[method-assign]  # The process ends here.
+    venue.buys(CAROL, 1, 100)
+    loaded = venue.reloaded()
+    assert picture(loaded) == picture(venue.exchange, live_only=True)
+    assert loaded.command_due(venue.now) == (venue.now, TriggerStops(BTCUSDC))
+    _goes_on(loaded, venue.now)
+    run_due()
+    assert picture(loaded, live_only=True) == picture(venue.exchange, live_only=True)
+    assert _triggered(venue) == [[1], [2], [3]]
+
+
+def test_a_stop_that_is_placed_after_the_others_were_triggered_waits_for_a_trade_of_its_own() -> None:
+    venue = Venue(orders_per_turn=1)
+    _stops(venue, 100, 100)
+    for price in (100, 99):
+        venue.sells(BOB, 1, price)
+    venue.buys(CAROL, 2, 100)
+    venue.sells(BOB, 1, 98)
+    venue.buys(CAROL, 1, 98)
+    [late] = _stops(venue, 100)
+    assert venue.exchange.reached is None
+    assert not venue.exchange.is_triggered(late)
+
+
+def test_nothing_is_triggered_that_no_trade_reached() -> None:
+    venue = Venue()
+    _stops(venue, 100)
+    assert decide(venue.exchange, TriggerStops(BTCUSDC), venue.now) == BookRefused(BookRefusal.NOTHING_TO_DO)
+
+
+def test_counters_that_name_stops_which_are_not_there_are_no_exchange() -> None:
+    venue = Venue()
+    _stops(venue, 100)
+    venue.exchange.reached = Reached(BTCUSDC, venue.now, Ticks(98), Ticks(99))
+    with pytest.raises(Unloadable, match="no stop of btcusdc is to be triggered"):
+        venue.reloaded()
 
 
 def test_nothing_goes_on_that_is_not_on_its_way() -> None:
@@ -91,7 +194,7 @@ def test_nothing_goes_on_that_is_not_on_its_way() -> None:
 
 
 def test_rows_of_which_two_are_on_their_way_are_no_exchange() -> None:
-    venue = Venue(makers_per_turn=1)
+    venue = Venue(orders_per_turn=1)
     for _ in range(2):
         venue.sells(BOB, 1, 100)
     venue._run_due = lambda: None  # type: ignore[method-assign]
@@ -106,7 +209,7 @@ def test_rows_of_which_two_are_on_their_way_are_no_exchange() -> None:
 @given(random=st.randoms(use_true_random=True), makers=st.integers(1, 3))
 @settings(max_examples=10, deadline=None)
 def test_the_outcome_is_that_of_one_turn(policy: SelfTrade, random: Random, makers: int) -> None:
-    whole, sliced = with_little(policy), with_little(policy, makers_per_turn=makers)
+    whole, sliced = with_little(policy), with_little(policy, orders_per_turn=makers)
     for _ in range(80):
         does = step(random)
         does(whole)
@@ -137,8 +240,8 @@ async def test_a_sweep_is_many_small_commits_and_answers_when_all_of_it_is_done(
         taker = await it.house.place(STRANGER, BUY, 200, MANY)
         assert (taker.state, taker.executed.lots) == (OrderStatus.DONE, MANY)
         sizes = [len(batch.events) for batch in it.store.batches]
-        assert max(sizes) <= 4 * MAKERS_PER_TURN + 2, "the turn of the order, and a slice"
-        assert it.journal().count("continue_order") == MANY // MAKERS_PER_TURN - 1
+        assert max(sizes) <= 4 * ORDERS_PER_TURN + 2, "the turn of the order, and a slice"
+        assert it.journal().count("continue_order") == MANY // ORDERS_PER_TURN - 1
         trades = await it.house.venue.trades(TradesQuery(ascending=True, limit=MANY))
         assert [trade.event.sell.order_id for trade in trades] == list(range(1, MANY + 1)), "by price, then time"
 
@@ -205,6 +308,39 @@ async def test_a_cascade_of_stops_is_opened_slice_by_slice_before_anything_else(
         opened_by = [kind for kind in it.journal() if kind in ("open_order", "cancel_order")]
         assert opened_by == ["open_order"] * MANY + ["cancel_order"]
         assert len(it.store.batches) > MANY // 64
+
+
+@under_virtual_time
+async def test_a_trade_that_reaches_very_many_stops_is_small_commits() -> None:
+    async with opened() as it:
+        await _trade_that_reaches_many(it)
+        it.store.batches.clear()
+        await it.house.place(STRANGER, BUY, 100, 1)
+        assert it.journal().count("trigger_stops") == MANY // ORDERS_PER_TURN - 1
+        assert it.journal().count("open_order") == MANY
+        assert max(len(batch.events) for batch in it.store.batches) <= 4 * ORDERS_PER_TURN + 2
+
+
+@under_virtual_time
+@pytest.mark.parametrize("lands", [True, False])
+async def test_a_crash_while_stops_are_to_be_triggered_loses_none(lands: bool) -> None:
+    async with opened() as it:
+        await _trade_that_reaches_many(it)
+        draft = await it.house.draft(STRANGER, BUY, 100, 1)
+        it.trouble.raises[AFTER_COMMIT if lands else BEFORE_COMMIT] = [UNKNOWN]
+        with pytest.raises(type(UNKNOWN)):
+            await it.house.venue.place(draft, b"signed")
+        again = await it.house.venue.place(draft, b"signed")
+        assert isinstance(again, BookOrder)
+        assert again.state is OrderStatus.DONE
+        assert it.journal().count("open_order") == MANY
+
+
+async def _trade_that_reaches_many(it: Place) -> None:
+    for _ in range(MANY):
+        await it.house.place(ALICE, BUY, 120, 1, kind=Kind.STOP_LIMIT, stop=100)
+    await it.ask(100, 1)
+    await it.house.rich(STRANGER)
 
 
 @under_virtual_time

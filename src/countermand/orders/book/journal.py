@@ -12,7 +12,7 @@ from countermand.orders.book.model.decide import Decision
 from countermand.orders.book.model.events import Event
 from countermand.values.instant import Instant
 
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
 
 COMMANDS: Final = Kinds[Command](
@@ -22,6 +22,7 @@ COMMANDS: Final = Kinds[Command](
         "cancel_orders": commands.CancelBookOrders,
         "cancel_by_operator": commands.CancelByOperator,
         "expire_order": commands.ExpireBookOrder,
+        "trigger_stops": commands.TriggerStops,
         "open_order": commands.OpenBookOrder,
         "continue_order": commands.ContinueBookOrder,
         "credit": commands.Credit,

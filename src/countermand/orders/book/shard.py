@@ -19,7 +19,7 @@ from countermand.orders.book.model.commands import (
     PlaceBookOrder,
 )
 from countermand.orders.book.model.events import Event
-from countermand.orders.book.model.exchange import MAKERS_PER_TURN
+from countermand.orders.book.model.exchange import ORDERS_PER_TURN
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.lifecycle import LIVE
@@ -51,10 +51,10 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
         clock: ShardClock,
         markets: Iterable[Market],
         faults: MatchFaults,
-        makers_per_turn: int = MAKERS_PER_TURN,
+        orders_per_turn: int = ORDERS_PER_TURN,
     ) -> None:
         super().__init__(number, store, clock)
-        self.makers_per_turn = makers_per_turn
+        self.orders_per_turn = orders_per_turn
         self.markets = {market.symbol: market for market in markets}
         self._faults = faults
         self.ended_kept = ENDED_ORDERS_KEPT
@@ -174,7 +174,7 @@ class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
     # --- the life of a shard
 
     async def _load(self, epoch: Epoch) -> BookEpoch:
-        memory = BookState(self.markets.values(), self._faults, self.makers_per_turn)
+        memory = BookState(self.markets.values(), self._faults, self.orders_per_turn)
         stored = await self._store.counters(self.number)
         balances = await self._store.balances(self.number)
         orders = await self._store.live_orders(self.number)

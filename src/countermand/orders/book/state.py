@@ -15,7 +15,7 @@ from countermand.orders.book.day import Day
 from countermand.orders.book.model.commands import Command, ContinueBookOrder, OpenBookOrder, PlaceBookOrder
 from countermand.orders.book.model.decide import Decision, decide
 from countermand.orders.book.model.events import BookOrderCancelled, Traded
-from countermand.orders.book.model.exchange import MAKERS_PER_TURN, Exchange
+from countermand.orders.book.model.exchange import ORDERS_PER_TURN, Exchange
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.lifecycle import LIVE
 from countermand.orders.book.model.market import Market
@@ -70,8 +70,8 @@ class _Pending(Struct):
 class BookState:
     """`kernel.writer_epoch.ShardState`."""
 
-    def __init__(self, markets: Iterable[Market], faults: MatchFaults, makers_per_turn: int = MAKERS_PER_TURN) -> None:
-        self.exchange = Exchange(markets, makers_per_turn=makers_per_turn)
+    def __init__(self, markets: Iterable[Market], faults: MatchFaults, orders_per_turn: int = ORDERS_PER_TURN) -> None:
+        self.exchange = Exchange(markets, orders_per_turn=orders_per_turn)
         self.days = {symbol: Day(symbol) for symbol in self.exchange.markets}
         self._faults = faults
         self.nonces = 0

@@ -20,7 +20,7 @@ class Claim(AnyClaim):
     CANCEL_IS_MEANT = "a cancel ends the orders that it names, all of them and no other, and says so"
     REASON_IS_TRUE = "an order ends by itself when it must, with the reason that is true"
     STOPS_TRIGGER_ONCE = "a stop order triggers when a trade reaches it, once, and enters the book before anything else"
-    ENTERS_UNDISTURBED = "an order that meets more makers than a turn serves goes on before anything else happens"
+    ENTERS_UNDISTURBED = "what is more than a turn serves, of makers and of stops, goes on before anything else happens"
     EXPIRY_IS_PUNCTUAL = "an order ends at its greatest age, before anything else of that instant, and no earlier"
     REPLAY_EQUALS_ROWS = "the journal's events add up to the stored orders, trades, balances and counters"
     REPLAY_EQUALS_MEMORY = (

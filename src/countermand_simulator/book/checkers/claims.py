@@ -79,13 +79,13 @@ class Memory(Protocol):
 
 class Checkers:
     def __init__(
-        self, database: Database, markets: Sequence[MarketRules], makers_per_turn: int, saw: Callable[[str], None]
+        self, database: Database, markets: Sequence[MarketRules], orders_per_turn: int, saw: Callable[[str], None]
     ) -> None:
         """`saw` is told of each situation that an order gets into."""
         self._database = database
         self._saw = saw
         self.floor = Floor(markets)
-        self._entries = Entries(self.floor, makers_per_turn)
+        self._entries = Entries(self.floor, orders_per_turn)
         self._answers = Answers(self.floor, database.has_draft, saw)
         self._seq = 0
         self._head = _GENESIS
@@ -170,7 +170,12 @@ class Checkers:
     def _counters(self) -> Json:
         floor = self.floor
         last = [[symbol, {"ticks": line.now}] for symbol, line in floor.last.items() if line.now is not None]
-        return {"orders": len(floor.orders), "trades": len(floor.trades), "ranks": floor.ranks, "last": last}
+        counters = {"orders": len(floor.orders), "trades": len(floor.trades), "ranks": floor.ranks, "last": last}
+        if floor.reached is not None:
+            market, at, lowest, highest = floor.reached
+            prices = {"lowest": {"ticks": lowest}, "highest": {"ticks": highest}}
+            counters["reached"] = {"market": market, "at": at, **prices}
+        return counters
 
     # --- memory
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from countermand_simulator.book.checkers.claim import Claim
-from countermand_simulator.book.checkers.floor import OTHER, Floor
+from countermand_simulator.book.checkers.floor import OTHER, Floor, Reached
 from countermand_simulator.book.checkers.fold import LIVE, Json, left_of, ticks
 from countermand_simulator.book.checkers.rules import MILLIONTHS, MarketRules
 from countermand_simulator.book.checkers.script import Script
@@ -13,9 +13,9 @@ _SYSTEM: Final = "system"
 
 
 class Entering:
-    def __init__(self, floor: Floor, order_id: int, script: Script, makers_per_turn: int, *, fails: bool) -> None:
+    def __init__(self, floor: Floor, order_id: int, script: Script, orders_per_turn: int, *, fails: bool) -> None:
         self._floor = floor
-        self._makers_left = makers_per_turn
+        self._orders_per_turn = self._makers_left = orders_per_turn
         self._id = order_id
         self._script = script
         self._fails = fails
@@ -195,12 +195,15 @@ class Entering:
             must(order["state"] in LIVE, Claim.NOTHING_AFTER_THE_END, what)
 
     def _triggers(self) -> None:
-        """All stop orders that the trades reached, the oldest first."""
-        if not self._prices:
-            return
-        for order in list(self._floor.waiting_stops(self._market.symbol)):
-            terms = order["terms"]
-            stop = terms["stop"]["ticks"]
-            if max(self._prices) >= stop if terms["side"] == "buy" else min(self._prices) <= stop:
-                event = self._script.take("stop_triggered", Claim.STOPS_TRIGGER_ONCE)
-                must(event["order_id"] == order["id"], Claim.STOPS_TRIGGER_ONCE, f"{event}, not {order['id']}")
+        if self._prices:
+            reached = self._market.symbol, self._script.at, min(self._prices), max(self._prices)
+            trigger(self._floor, self._script, reached, self._orders_per_turn)
+
+
+def trigger(floor: Floor, script: Script, reached: Reached, most: int) -> None:
+    """Stop orders that trades reached, as many as one turn triggers, the oldest first. Others are left to the next."""
+    due = floor.reached_stops(reached)
+    for order_id in sorted(due[:most]):
+        event = script.take("stop_triggered", Claim.STOPS_TRIGGER_ONCE)
+        must(event["order_id"] == order_id, Claim.STOPS_TRIGGER_ONCE, f"{event}, not {order_id}")
+    floor.reached = reached if len(due) > most else None

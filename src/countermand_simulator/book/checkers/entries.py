@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from countermand_simulator.book.checkers.claim import Claim
-from countermand_simulator.book.checkers.entering import Entering
+from countermand_simulator.book.checkers.entering import Entering, trigger
 from countermand_simulator.book.checkers.floor import FEES, OTHER, SIDES, Floor
 from countermand_simulator.book.checkers.fold import LIVE, Json, ticks
 from countermand_simulator.book.checkers.rules import BPS, MarketRules
@@ -16,9 +16,9 @@ SYSTEM: Final = "system"
 
 
 class Entries:
-    def __init__(self, floor: Floor, makers_per_turn: int) -> None:
+    def __init__(self, floor: Floor, orders_per_turn: int) -> None:
         self._floor = floor
-        self._makers_per_turn = makers_per_turn
+        self._orders_per_turn = orders_per_turn
 
     def judge(self, at: int, kind: str, command: Json, events: Sequence[tuple[str, Json]]) -> None:
         self._spares_the_dead(events)
@@ -29,6 +29,8 @@ class Entries:
                 self._credits(command, script)
             case "place_order":
                 self._places(command, script)
+            case "trigger_stops":
+                self._triggers(command, script)
             case "open_order":
                 self._entering(command["order_id"], script, fails=command["match_fails"]).opens()
             case "continue_order":
@@ -54,14 +56,26 @@ class Entries:
                     what = f"trade {trade['trade_id']} with order {known.now['id']}, which is {known.now['state']}"
                     broken(Claim.NOTHING_AFTER_THE_END, what)
 
+    def _triggers(self, command: Json, script: Script) -> None:
+        reached = self._floor.reached
+        if reached is None or reached[0] != command["market"]:
+            broken(Claim.STOPS_TRIGGER_ONCE, f"{command}, and trades reached {reached}")
+        trigger(self._floor, script, reached, self._orders_per_turn)
+
     def _entering(self, order_id: int, script: Script, *, fails: bool) -> Entering:
-        return Entering(self._floor, order_id, script, self._makers_per_turn, fails=fails)
+        return Entering(self._floor, order_id, script, self._orders_per_turn, fails=fails)
 
     # --- time
 
     def _comes_in_time(self, at: int, kind: str, command: Json) -> None:
-        """Who enters goes on before anything else; then triggered stops enter, then whatever is too old goes."""
+        """Stops that were reached trigger before anything else, then who enters goes on; then triggered stops enter,
+        then whatever is too old goes.
+        """
         floor = self._floor
+        what = f"{kind} {command}, and stops are to be triggered: {floor.reached}"
+        must((kind == "trigger_stops") == (floor.reached is not None), Claim.ENTERS_UNDISTURBED, what)
+        if floor.reached is not None:
+            return
         goes_on = command["order_id"] if kind == "continue_order" else None
         what = f"{kind} {command}, and order {floor.entering} is on its way through the book"
         must(goes_on == floor.entering, Claim.ENTERS_UNDISTURBED, what)

@@ -17,6 +17,8 @@ SIDES: Final = ("sell", "buy")
 
 Queue: TypeAlias = tuple[tuple[int, int, int], ...]
 """Ids with price and what remains, those that are matched first before the others."""
+Reached: TypeAlias = tuple[str, int, int, int]
+"""A market, when there were trades, and their lowest and highest price."""
 Purse: TypeAlias = dict[str, tuple[int, int]]
 """What an account has available and locked, by currency."""
 
@@ -33,6 +35,8 @@ class Floor:
         self.ended_by: dict[int, tuple[int, str]] = {}
         """Cancelled orders: after which entry, and by which command."""
         self.triggered: list[int] = []
+        self.reached: Reached | None = None
+        """Trades reached more stops than one turn triggers."""
         self.entering: int | None = None
         """Who is on its way through the book, and has more before it than one turn serves."""
         self.trades: list[tuple[int, int, Json]] = []
@@ -91,6 +95,19 @@ class Floor:
             terms = order["terms"]
             if terms["kind"] == "stop_limit" and order["triggered_at"] is None and market in (None, terms["market"]):
                 yield order
+
+    def reached_stops(self, reached: Reached) -> Sequence[int]:
+        """The stop orders that are to be triggered: buys from the lowest price up, then sells from the highest down."""
+        market, _, lowest, highest = reached
+        buys, sells = list[tuple[int, int]](), list[tuple[int, int]]()
+        for order in self.waiting_stops(market):
+            terms = order["terms"]
+            stop = terms["stop"]["ticks"]
+            if terms["side"] == "buy" and stop <= highest:
+                buys.append((stop, order["id"]))
+            elif terms["side"] == "sell" and stop >= lowest:
+                sells.append((stop, order["id"]))
+        return [order_id for _, order_id in (*sorted(buys), *sorted(sells, reverse=True))]
 
     def first_due(self) -> tuple[int, int] | None:
         """When the next order has its greatest age, and which."""

@@ -12,7 +12,7 @@ class Script:
     def __init__(self, floor: Floor, command: str, at: int, events: Sequence[tuple[str, Json]]) -> None:
         self._floor = floor
         self.command = command
-        self._at = at
+        self.at = at
         self._events = events
         self._next = 0
 
@@ -29,14 +29,14 @@ class Script:
         """The same, and it happens."""
         event = self.see(kind, claim)
         self._next += 1
-        self._floor.happened(kind, event, self._at, self.command)
+        self._floor.happened(kind, event, self.at, self.command)
         return event
 
     def ends(self) -> None:
         """Nothing else happened."""
         rest = self._events[self._next :]
         for kind, event in rest:
-            self._floor.happened(kind, event, self._at, self.command)
+            self._floor.happened(kind, event, self.at, self.command)
         must(not rest, Claim.CANCEL_IS_MEANT, f"{self.command} (entry {self._floor.seq}) also brought {list(rest)}")
 
     def _rest(self) -> str:

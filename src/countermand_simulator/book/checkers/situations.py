@@ -16,6 +16,8 @@ def situations(floor: Floor, command: str, events: Sequence[tuple[str, Json]]) -
             yield "an order rests with what the book left of it"
     if command == "open_order":
         yield f"a stop order enters, {_depth(len(trades))}"
+    if command == "trigger_stops":
+        yield "stops trigger in a turn of their own"
     if command == "continue_order":
         yield f"an order goes on through the book, {_depth(len(trades))}"
     if command == "cancel_orders":

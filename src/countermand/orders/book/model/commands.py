@@ -54,6 +54,12 @@ class OpenBookOrder(Struct, frozen=True):
     match_fails: bool = False
 
 
+class TriggerStops(Struct, frozen=True):
+    """Demanded by trades that reach more stop orders than one turn triggers."""
+
+    market: MarketSymbol
+
+
 class ContinueBookOrder(Struct, frozen=True):
     """Demanded by an order that meets more makers than one turn serves: it goes on where it was."""
 
@@ -68,6 +74,7 @@ Command: TypeAlias = (
     | CancelBookOrders
     | CancelByOperator
     | ExpireBookOrder
+    | TriggerStops
     | OpenBookOrder
     | ContinueBookOrder
 )

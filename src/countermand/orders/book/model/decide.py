@@ -16,6 +16,7 @@ from countermand.orders.book.model.commands import (
     ExpireBookOrder,
     OpenBookOrder,
     PlaceBookOrder,
+    TriggerStops,
 )
 from countermand.orders.book.model.events import BookOrderCancelled, BookOrderPlaced, Credited, Event, StopTriggered
 from countermand.orders.book.model.exchange import Exchange, MarketState
@@ -49,6 +50,8 @@ def decide(exchange: Exchange, command: Command, at: Instant) -> Decision | Book
             return _end(exchange, exchange.orders.get(command.order_id), CancelReason.SYSTEM)
         case ExpireBookOrder():
             return _expire(exchange, command, at)
+        case TriggerStops():
+            return _trigger(exchange, command)
         case OpenBookOrder():
             return _open(exchange, command)
         case ContinueBookOrder():
@@ -150,6 +153,15 @@ def _triggered_at_once(placed: BookOrderPlaced, market_state: MarketState) -> De
     assert terms.stop is not None, "a stop order has a stop price"
     crossed = market_state.last is not None and is_crossed(terms.side, terms.stop.ticks, market_state.last.ticks)
     return (StopTriggered(placed.order_id),) if crossed else ()
+
+
+def _trigger(exchange: Exchange, command: TriggerStops) -> Decision | BookRefused:
+    reached = exchange.reached
+    if reached is None or reached.market != command.market:
+        return BookRefused(BookRefusal.NOTHING_TO_DO)
+    stops = exchange.markets[reached.market].stops
+    crossed = stops.crossed(reached.lowest.ticks, reached.highest.ticks, exchange.orders_per_turn)
+    return tuple(StopTriggered(order_id) for order_id in crossed)
 
 
 def _open(exchange: Exchange, command: OpenBookOrder) -> Decision | BookRefused:

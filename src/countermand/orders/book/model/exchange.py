@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterable
 from typing import Final, Literal, TypeVar
 
 from countermand.orders.book.model.book import Book
-from countermand.orders.book.model.commands import Command, ContinueBookOrder, ExpireBookOrder, OpenBookOrder
+from countermand.orders.book.model.commands import (
+    Command,
+    ContinueBookOrder,
+    ExpireBookOrder,
+    OpenBookOrder,
+    TriggerStops,
+)
 from countermand.orders.book.model.events import (
     BookOrderCancelled,
     BookOrderOpened,
@@ -33,10 +39,12 @@ from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.model.settlement import locked_by, spent_currency, transfers
 from countermand.orders.book.model.stops import Stops
 from countermand.values.instant import Instant
-from countermand.values.structs import Struct, field
+from countermand.values.structs import UNSET, Struct, UnsetType, field
 
-MAKERS_PER_TURN: Final = 32
-"""An order that meets more goes on in a turn of its own, before anything else: no turn is long."""
+ORDERS_PER_TURN: Final = 32
+"""An order that meets more makers goes on in a turn of its own, before anything else, and of the stops that its trades
+reach no more are triggered in one: no turn is long.
+"""
 
 T = TypeVar("T")
 Part = Literal["counters", "balances", "orders"]
@@ -63,6 +71,15 @@ class MarketState(Struct, gc=True):
     """The orders that have not ended, the oldest first."""
 
 
+class Reached(Struct, frozen=True):
+    """Between which prices trades were, at `at`, of which not all stops that they reached are triggered yet."""
+
+    market: MarketSymbol
+    at: Instant
+    lowest: Ticks
+    highest: Ticks
+
+
 class Counters(Struct, frozen=True):
     """How many orders, trades and ranks there were, and the price of the newest trade in each market that had one."""
 
@@ -70,6 +87,8 @@ class Counters(Struct, frozen=True):
     trades: int = 0
     ranks: int = 0
     last: tuple[tuple[MarketSymbol, Ticks], ...] = ()
+    reached: Reached | UnsetType = UNSET
+    """Left out where all stops that were reached are triggered."""
 
 
 class Changes(Struct, frozen=True):
@@ -84,9 +103,9 @@ class Exchange:
         self,
         markets: Iterable[Market],
         new_book: Callable[[], Book] = FastBook,
-        makers_per_turn: int = MAKERS_PER_TURN,
+        orders_per_turn: int = ORDERS_PER_TURN,
     ) -> None:
-        self.makers_per_turn = makers_per_turn
+        self.orders_per_turn = orders_per_turn
         self.markets = {market.symbol: MarketState(market, new_book()) for market in markets}
         self.orders: dict[OrderId, BookOrder] = {}
         self.ledger = Ledger()
@@ -98,6 +117,8 @@ class Exchange:
         self._triggered: list[tuple[Instant, OrderId]] = []
         """Stops that wait to be opened, sorted: those of one instant are opened in the order of their placement."""
         self._entering: OrderId | None = None
+        self.reached: Reached | None = None
+        """There are stops that trades reached, and that are to be triggered before anything else happens."""
 
     # --- what is there
 
@@ -130,7 +151,8 @@ class Exchange:
             for market_state in self.markets.values()
             if market_state.last is not None
         )
-        return Counters(self.orders_placed, self.trades_made, self.ranks_given, last)
+        reached = UNSET if self.reached is None else self.reached
+        return Counters(self.orders_placed, self.trades_made, self.ranks_given, last, reached)
 
     # --- what time and trades demand
 
@@ -144,6 +166,8 @@ class Exchange:
         return None if due is None or due[0] > at else due
 
     def _first_due(self) -> tuple[Instant, Command] | None:
+        if self.reached is not None:
+            return self.reached.at, TriggerStops(self.reached.market)
         if self._entering is not None:
             return self.orders[self._entering].updated_at, ContinueBookOrder(self._entering)
         if self._triggered:
@@ -182,6 +206,7 @@ class Exchange:
                 self._rested(orders[0])
             case Traded():
                 self._traded(event, orders)
+                self._reach(event.market, event.price, at)
             case BookOrderReduced(order_id, lots):
                 book = self.markets[orders[0].terms.market].book
                 if order_id in book:
@@ -231,6 +256,16 @@ class Exchange:
         maker = orders[1] if trade.taker is BUY else orders[0]
         market_state.book.reduce(maker.id, trade.lots.lots)
 
+    def _reach(self, market: MarketSymbol, price: Ticks, at: Instant) -> None:
+        """A trade was at this price."""
+        if not self.markets[market].stops.are_crossed(price.ticks, price.ticks):
+            return
+        before, lowest, highest = self.reached, price, price
+        if before is not None:
+            assert before.market == market, f"{market} trades, and stops of {before.market} are to be triggered"
+            lowest, highest = min(before.lowest, price), max(before.highest, price)
+        self.reached = Reached(market, at, lowest, highest)
+
     def _cancelled(self, order: BookOrder) -> None:
         """Given as it was before."""
         if waits_to_be_opened(order):
@@ -270,6 +305,7 @@ class Exchange:
         resting = sorted(filter(is_resting, live), key=lambda order: order.rank or 0)
         _each("orders", resting, lambda order: order.id, self._add_to_book)
         _each("orders", live, lambda order: order.id, self._adopt_turn)
+        _each("counters", (counters,), lambda _: "counters", self._adopt_reached)
         wrong = self.ledger.imbalances()
         if wrong:
             raise Unloadable("balances", None, f"they do not add up with the orders: {wrong[0]}")
@@ -311,6 +347,11 @@ class Exchange:
             assert self._entering is None, f"orders {self._entering} and {order.id} both enter the books"
             self._entering = order.id
 
+    def _adopt_reached(self, counters: Counters) -> None:
+        if not isinstance(counters.reached, UnsetType):
+            self.reached = reached = counters.reached
+            assert self._has_reached(reached), f"no stop of {reached.market} is to be triggered"
+
     # --- indexes
 
     def _add_to_book(self, order: BookOrder) -> None:
@@ -345,6 +386,11 @@ class Exchange:
     def _forget_stop(self, order: BookOrder) -> None:
         assert order.terms.stop is not None, f"order {order.id} has no stop price"
         self.markets[order.terms.market].stops.remove(order.id, order.terms.side, order.terms.stop.ticks)
+        if self.reached is not None and not self._has_reached(self.reached):
+            self.reached = None
+
+    def _has_reached(self, reached: Reached) -> bool:
+        return self.markets[reached.market].stops.are_crossed(reached.lowest.ticks, reached.highest.ticks)
 
     def _forget_triggered(self, order: BookOrder) -> None:
         assert order.triggered_at is not None, f"order {order.id} was not triggered"

@@ -109,7 +109,7 @@ def go_on(exchange: Exchange, order: BookOrder, *, match_fails: bool) -> tuple[E
     events = list[Event]()
     makers = market_state.book.makers(order.terms.side, taker.limit)
     for met, (maker_id, price, there) in enumerate(makers):
-        if met == exchange.makers_per_turn:
+        if met == exchange.orders_per_turn:
             break
         maker, lots = exchange.orders[OrderId(maker_id)], min(taker.left, there)
         if (reason := taker.obstacle(price)) is not None:
@@ -127,7 +127,7 @@ def go_on(exchange: Exchange, order: BookOrder, *, match_fails: bool) -> tuple[E
             break
     else:
         events.append(_remainder(exchange, taker))
-    return (*events, *_triggered(market_state, events))
+    return (*events, *_triggered(exchange, market_state, events))
 
 
 def _remainder(exchange: Exchange, taker: _Taker) -> Event:
@@ -154,9 +154,10 @@ def _prevent(taker: _Taker, maker: BookOrder, there: int) -> list[Event]:
     return [maker_reduced, taker.cancelled(CancelReason.SYSTEM)]
 
 
-def _triggered(market_state: MarketState, events: list[Event]) -> list[Event]:
-    """The stop orders whose price these trades reached."""
+def _triggered(exchange: Exchange, market_state: MarketState, events: list[Event]) -> list[Event]:
+    """The stop orders whose price these trades reached, as many as one turn allows."""
     prices = [event.price.ticks for event in events if isinstance(event, Traded)]
     if not prices:
         return []
-    return [StopTriggered(order_id) for order_id in market_state.stops.crossed(min(prices), max(prices))]
+    crossed = market_state.stops.crossed(min(prices), max(prices), exchange.orders_per_turn)
+    return [StopTriggered(order_id) for order_id in crossed]
