@@ -65,9 +65,10 @@ _BOOK_CREATES: Final = """\
 `POST /sapi/v1/orders/create/` of orders that were drafted and signed before: verifies the Stark signature, locks the
 money, puts the order into the book, and answers when PostgreSQL has it on disk."""
 _SWEEPS: Final = f"""\
-An order goes on in a turn of its own after {ORDERS_PER_TURN} makers. A turn triggers as many stops, and each of them has a
-turn to enter the book. So many turns as make {PER_SLICE} events are a slice with its commit, on PostgreSQL, without HTTP.
-What the loop is held is the processor's time of its thread between two turns of the loop, of those that did something."""
+An order goes on in a turn of its own after {ORDERS_PER_TURN} makers. A turn triggers as many stops, and each has a turn
+to enter the book. So many turns as make {PER_SLICE} events are a slice with its commit, on PostgreSQL, without
+HTTP. What the loop is held is the processor's time of its thread between two turns of the loop, of those that
+did something."""
 _STARTS: Final = """\
 From exec until `/health/ready` says yes. The server's memory an order includes the order's account on the embedded
 chain."""
