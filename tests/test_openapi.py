@@ -6,6 +6,14 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
+from countermand.dialects.price_v2 import openapi as price_v2
+from countermand.dialects.price_v3 import openapi as price_v3
+from countermand.dialects.recurring_v1 import openapi as recurring_v1
+from countermand.dialects.swap_v1 import openapi as swap_v1
+from countermand.dialects.tanx import openapi as tanx
+from countermand.dialects.tokens_v2 import openapi as tokens_v2
+from countermand.dialects.trigger_v1 import openapi as trigger_v1
+from countermand.dialects.trigger_v2 import openapi as trigger_v2
 from countermand.examples import Variable
 from countermand.openapi import Operation, bearer, document, in_path, query
 from countermand.sandbox.openapi import openapi as sandbox_openapi
@@ -139,3 +147,15 @@ def test_the_document_says_what_its_variables_mean() -> None:
 def test_each_part_of_a_path_in_braces_is_a_parameter() -> None:
     with pytest.raises(AssertionError, match=r"/orders/\{id\} does not have the parameters"):
         document("Orders", "1", [Operation("get", "/orders/{id}", "One order", {})])
+
+
+DOCUMENTS = (price_v2, price_v3, recurring_v1, swap_v1, tanx, tokens_v2, trigger_v1, trigger_v2)
+
+
+def test_each_operation_has_an_id_that_no_other_has_in_any_document() -> None:
+    documents = [sandbox_openapi(), *(module.openapi() for module in DOCUMENTS)]
+    paths = [path for made in documents for path in made["paths"].values()]
+    ids = [operation["operationId"] for path in paths for operation in path.values()]
+    assert "patchTriggerV2OrdersPriceByOrderId" in ids
+    assert "getSapiV1OrdersByOrder" in ids
+    assert sorted(ids) == sorted(set(ids))

@@ -28,6 +28,7 @@ class Streamed(msgspec.Struct, frozen=True):
 
 _REF: Final = "#/components/schemas/{name}"
 _IN_BRACES: Final = re.compile(r"\{(\w+)\}")
+_WORD: Final = re.compile(r"[A-Za-z0-9]+")
 
 # Ours: `/docs` makes commands of them. By the place of a value in an example, or of a parameter, its variable; and the
 # authorization header of a security scheme, with its variable.
@@ -112,6 +113,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     named = [parameter["name"] for parameter in operation.parameters if parameter["in"] == "path"]
     assert named == _IN_BRACES.findall(operation.path), f"{operation.path} does not have the parameters {named}"
     described: dict[str, Any] = {
+        "operationId": operation_id(operation.method, operation.path),
         "summary": operation.summary,
         "responses": {
             str(status): {"description": meaning, "content": _content(schema)}
@@ -127,6 +129,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.security is not None:
         described["security"] = [{operation.security: []}]
     return described
+
+
+def operation_id(method: str, path: str) -> str:
+    """By which generators of code name a function: `patchTriggerV2OrdersPriceByOrderId`. No two operations share one."""
+    words = _WORD.findall(_IN_BRACES.sub(r"by_\1", path))
+    return method + "".join(word[0].upper() + word[1:] for word in words)
 
 
 def _content(schema: Schema) -> dict[str, Any]:
