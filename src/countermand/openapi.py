@@ -132,7 +132,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def operation_id(method: str, path: str) -> str:
-    """By which generators of code name a function: `patchTriggerV2OrdersPriceByOrderId`. No two operations share one."""
+    """By which generators of code name a function: `patchTriggerV2OrdersPriceByOrderId`. No two share one."""
     words = _WORD.findall(_IN_BRACES.sub(r"by_\1", path))
     return method + "".join(word[0].upper() + word[1:] for word in words)
 

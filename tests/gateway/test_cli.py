@@ -264,6 +264,23 @@ def test_ctrl_c_ends_a_simulation_whatever_it_catches() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+@pytest.mark.parametrize("ignored", [False, True])
+def test_ctrl_c_while_it_is_imported_ends_it_without_a_word(tmp_path: Path, ignored: bool) -> None:
+    """A shell lets what runs in the background ignore it."""
+    slow = "import os, signal, sys\nos.kill(os.getpid(), signal.SIGINT)\nsys.exit(7)\n"
+    (tmp_path / "cyclopts.py").write_text(slow)
+    done = subprocess.run(
+        [sys.executable, "-m", "countermand", "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7 if ignored else -signal.SIGINT, "", "")
+
+
 def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
     impatient = f"from countermand.cli import progress; progress.QUIET_S = progress._EVERY_S = 0.02; {COUNTERMAND}"
     terminal, ours = pty.openpty()

@@ -98,10 +98,10 @@ def main() -> None:
 
     141 if the reader of its report left before the end.
     """
-    gc.set_threshold(_YOUNG_OBJECTS)  # What is imported stays: to look for garbage in it takes a tenth of a start.
-    adopt_standard_streams()
-    own_solders.prefer()
     try:
+        gc.set_threshold(_YOUNG_OBJECTS)  # What is imported stays: to look for garbage in it takes a tenth of a start.
+        adopt_standard_streams()
+        own_solders.prefer()
         status = app(exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, StartRefused) as error:
         print(f"countermand: {' '.join(_said(error).split())}", file=sys.stderr)
