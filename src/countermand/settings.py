@@ -16,6 +16,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 ENV_PREFIX: Final = "COUNTERMAND_"
 API_KEYS_VARIABLE: Final = "COUNTERMAND_API_KEYS"
+RPC_URL_VARIABLE: Final = "COUNTERMAND_RPC_URL"
+"""`exec` sets it for its command, and a shell may have it for `rescue`: only the option says that a node is meant."""
 """A comma list; for those who cannot mount a file."""
 
 CONFIRM_TIMEOUT_MS: Final[Mapping[Chain, int]] = {"embedded": 5_000, "rpc": 45_000}
@@ -119,7 +121,7 @@ def settle(
         data=data,
         database_url=database_url,
         chain=chain,
-        rpc_url=rpc_url,
+        rpc_url=None if chain == "embedded" and rpc_url == (environ or {}).get(RPC_URL_VARIABLE) else rpc_url,
         rpc_ws_url=rpc_ws_url,
         sandbox=is_sandbox,
         seed=seed,
@@ -184,7 +186,7 @@ def _api_keys(file: Path | None, variable: str | None) -> frozenset[str]:
 def _check_network(settings: Settings) -> None:
     if not 0 <= settings.port <= _PORT_MAX:
         raise StartRefused(f"--port {settings.port} is no port; give 1 to {_PORT_MAX}, or 0 for any free pair")
-    if not settings.host or any(character.isspace() or character in "/[]" for character in settings.host):
+    if not _may_be_host(settings.host):
         raise StartRefused(f"--host {settings.host!r} is no address; give one like 127.0.0.1 or ::1, without a port")
     for origin in settings.cors_origins:
         if origin != "*" and not _is_origin(origin):
@@ -192,6 +194,20 @@ def _check_network(settings: Settings) -> None:
                 f"--cors-origins {origin!r} is no origin; "
                 "give `*`, or origins like https://app.example.org, without a path"
             )
+
+
+def _may_be_host(text: str) -> bool:
+    if not text or any(character.isspace() or character in "/[]" for character in text):
+        return False
+    return ":" not in text or _is_address(text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_origin(text: str) -> bool:

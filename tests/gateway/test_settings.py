@@ -62,6 +62,8 @@ def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
         ({"host": ""}, ["--host ''"]),
         ({"host": "[::1]"}, ["--host '[::1]'", "::1"]),
         ({"host": "127.0.0.1/x"}, ["--host '127.0.0.1/x'"]),
+        ({"host": "127.0.0.1:80"}, ["--host '127.0.0.1:80' is no address", "without a port"]),
+        ({"host": "localhost:80"}, ["--host 'localhost:80' is no address", "without a port"]),
         ({"host": "0.0.0.0"}, ["--sandbox with --host 0.0.0.0", "--no-sandbox", "--i-know-what-i-do"]),
         ({"host": "example.org"}, ["--host example.org", "--no-sandbox"]),
         ({"chain": "rpc"}, ["--chain rpc needs a node", "--rpc-url"]),
@@ -73,6 +75,7 @@ def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
             ["--sandbox with --chain rpc", "--chain embedded"],
         ),
         ({"rpc_url": NODE}, ["--rpc-url has no use with --chain embedded", "leave it out"]),
+        ({"rpc_url": NODE, "environ": {"COUNTERMAND_RPC_URL": "http://h/"}}, ["--rpc-url has no use with"]),
         ({"rpc_ws_url": "wss://h/"}, ["--rpc-ws-url has no use with --chain embedded", "leave it out"]),
         ({"chain": "rpc", "rpc_url": NODE, "rpc_ws_url": NODE}, ["--rpc-ws-url is no address of a WebSocket"]),
         ({"chain": "rpc", "rpc_url": NODE, "rpc_ws_url": "wss://"}, ["--rpc-ws-url is no address", "wss://rpc.ex"]),
@@ -131,3 +134,10 @@ def test_an_empty_key_file_does_not_open_the_venue_to_all(tmp_path: Path) -> Non
     (tmp_path / "keys").write_text("# none yet\n")
     with pytest.raises(StartRefused, match="holds no key"):
         settle(api_keys=tmp_path / "keys")
+
+
+def test_a_node_that_a_variable_names_is_for_those_that_ask_for_one() -> None:
+    """`exec` sets it for its command, which may start a sandbox of its own."""
+    variable = {"COUNTERMAND_RPC_URL": NODE}
+    assert settle(rpc_url=NODE, environ=variable).rpc_url is None
+    assert settle(chain="rpc", rpc_url=NODE, environ=variable).rpc_url == NODE
