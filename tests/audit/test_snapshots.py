@@ -29,11 +29,15 @@ async def test_one_that_is_taken_anew_meanwhile_is_no_difference(database_url: s
 
 async def test_an_audit_whose_connection_is_lost_can_be_tried_again(database_url: str) -> None:
     store = await PostgresStore.connect(database_url)
-    operator = await asyncpg.connect(database_url)
     with pytest.raises(Unavailable):
-        async with store.snapshot() as snapshot:
-            ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE '%audit'"
-            assert await operator.fetchval(ended) is True
-            await snapshot.shards()
-    await operator.close()
+        await _cut_in_the_middle(store, database_url)
     await store.close()
+
+
+async def _cut_in_the_middle(store: PostgresStore, database_url: str) -> None:
+    operator = await asyncpg.connect(database_url)
+    async with store.snapshot() as snapshot:
+        ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE '%audit'"
+        assert await operator.fetchval(ended) is True
+        await operator.close()
+        await snapshot.shards()
