@@ -1,7 +1,11 @@
 """What an audit finds of a sandbox's snapshots while they are taken and deleted."""
 
+import asyncpg
+import pytest
+
 from countermand.audit.findings import Audit
 from countermand.audit.snapshots import check_snapshots
+from countermand.kernel.ports import Unavailable
 from countermand.store.postgres import PostgresStore
 from countermand.store.snapshots_postgres import PostgresSnapshots
 
@@ -21,3 +25,19 @@ async def test_one_that_is_taken_anew_meanwhile_is_no_difference(database_url: s
         assert len(await snapshot.shards()) == 0, "the audit can go on"
     await store.close()
     assert found.differences == []
+
+
+async def test_an_audit_whose_connection_is_lost_can_be_tried_again(database_url: str) -> None:
+    store = await PostgresStore.connect(database_url)
+    with pytest.raises(Unavailable):
+        await _cut_in_the_middle(store, database_url)
+    await store.close()
+
+
+async def _cut_in_the_middle(store: PostgresStore, database_url: str) -> None:
+    operator = await asyncpg.connect(database_url)
+    async with store.snapshot() as snapshot:
+        ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE '%audit'"
+        assert await operator.fetchval(ended) is True
+        await operator.close()
+        await snapshot.shards()

@@ -20,15 +20,13 @@ _TRADES: Final = 30
 
 async def books_of(service: BookService) -> wire.BooksWire:
     """May raise `Unavailable`."""
-    tickers = await service.tickers()
     books = []
     for symbol, market in service.markets.items():
         asks, bids = await service.resting(symbol, _ORDERS, _ORDERS)
         trades = await service.trades(TradesQuery(market=symbol, limit=_TRADES))
-        last = tickers[symbol].last
-        shown = None if last is None else ticks_text(last, market)
+        last = ticks_text(trades[0].event.price, market) if trades else None
         levels = list(_levels(asks, market)), list(_levels(bids, market))
-        books.append(wire.BookWire(symbol, shown, *levels, [_trade(each, market) for each in trades]))
+        books.append(wire.BookWire(symbol, last, *levels, [_trade(each, market) for each in trades]))
     return wire.BooksWire(books)
 
 

@@ -52,6 +52,8 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         self._failure: BaseException | None = None
         self._broken_by_time = False
         self._running_due = asyncio.Lock()
+        self._between_slices = 0
+        """So many tasks let others run, and go on with a slice of their own."""
         self.per_slice = PER_SLICE
         self._between: tuple[Callable[[], Awaitable[None]], asyncio.Future[None]] | None = None
 
@@ -109,11 +111,15 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
 
     async def _let_others_run(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
         """Between two slices of what concerns many orders. Also the commit must not grow without a bound."""
-        if writer.unwritten() >= self.per_slice:
-            await writer.committed()
-        else:
-            writer.wanted.set()
-            await asyncio.sleep(0)
+        self._between_slices += 1
+        try:
+            if writer.unwritten() >= self.per_slice:
+                await writer.committed()
+            else:
+                writer.wanted.set()
+                await asyncio.sleep(0)
+        finally:
+            self._between_slices -= 1
 
     async def _settled(
         self,
@@ -154,7 +160,8 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         return None if self._epoch is None else self._epoch.number
 
     def is_settled(self) -> bool:
-        return self._epoch is not None and self._epoch.is_settled()
+        """All is committed, and nothing that goes slice by slice is under way."""
+        return self._epoch is not None and not self._between_slices and self._epoch.is_settled()
 
     async def reload(self, between: Callable[[], Awaitable[None]]) -> None:
         """Commits what is pending, ends the epoch, does what it is told while nothing is written, and loads again."""

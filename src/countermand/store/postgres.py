@@ -6,7 +6,7 @@ from typing import Final
 
 from countermand.orders.trigger.ports import TriggerRows, WatermarkRow
 from countermand.orders.trigger.records import SHOWN
-from countermand.store.connections import connect, reading
+from countermand.store.connections import asking, connect, reading
 from countermand.store.migrations import migrate
 from countermand.store.snapshot import Snapshot
 from countermand.store.trigger_rows import TRIGGER_FAMILY
@@ -35,7 +35,8 @@ class PostgresStore(VaultPostgres[TriggerRows]):
         """One consistent view for as long as it is open, on a connection of its own. Commits go on meanwhile."""
         connection = await connect(self._dsn, "audit")
         try:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                yield Snapshot(connection)
+            with asking():
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    yield Snapshot(connection)
         finally:
             connection.terminate()

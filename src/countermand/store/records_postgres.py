@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+import asyncpg
+
 from countermand.kernel.ports import EventRecord, EventRow
+from countermand.orders.book.inspection import StoredBookStory
 from countermand.orders.book.model.order import OrderId
 from countermand.store.connections import Pool, asking
 
@@ -24,8 +27,15 @@ SELECT body FROM book_orders
 WHERE ($1::text IS NULL OR account = $1) AND ($2::text[] IS NULL OR state = ANY ($2))
 ORDER BY id DESC LIMIT $3
 """
-_BY_ID: Final = "SELECT body FROM book_orders WHERE id = $1"
-_BY_UUID: Final = "SELECT body FROM book_orders WHERE uuid = $1"
+_BOOK_ORDER: Final = """
+SELECT o.body, ARRAY(
+    SELECT (e.seq, e.n, e.wallet, e.order_id, e.kind, e.body) FROM events e
+    WHERE e.order_id = o.id::text ORDER BY e.seq DESC, e.n DESC LIMIT $2
+) AS events
+FROM book_orders o WHERE
+"""
+_BY_ID: Final = f"{_BOOK_ORDER} o.id = $1"
+_BY_UUID: Final = f"{_BOOK_ORDER} o.uuid = $1"
 _STORY: Final = """
 SELECT seq, n, wallet, order_id, kind, body FROM events WHERE order_id = $1 ORDER BY seq DESC, n DESC LIMIT $2
 """
@@ -47,12 +57,15 @@ class PostgresRecords:
         with asking():
             return [body for (body,) in await self._pool.fetch(_BOOK_ORDERS, account, states, limit)]
 
-    async def book_order(self, which: OrderId | str) -> bytes | None:
+    async def book_order(self, which: OrderId | str, events_most: int) -> StoredBookStory | None:
         with asking():
-            body: bytes | None = await self._pool.fetchval(_BY_UUID if isinstance(which, str) else _BY_ID, which)
-        return body
+            row = await self._pool.fetchrow(_BY_UUID if isinstance(which, str) else _BY_ID, which, events_most)
+        return None if row is None else StoredBookStory(row["body"], _oldest_first(row["events"]))
 
     async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
         with asking():
-            rows = await self._pool.fetch(_STORY, order_id, limit)
-        return [EventRow(seq, n, EventRecord(*record)) for seq, n, *record in reversed(rows)]
+            return _oldest_first(await self._pool.fetch(_STORY, order_id, limit))
+
+
+def _oldest_first(rows: Sequence[asyncpg.Record]) -> Sequence[EventRow]:
+    return [EventRow(seq, n, EventRecord(*record)) for seq, n, *record in reversed(rows)]

@@ -51,7 +51,7 @@ class CountedShard(BookShard):
 
     def _on_committed(self, state: BookState) -> None:
         super()._on_committed(state)
-        if self.is_settled():
+        if self._epoch is not None and self._epoch.is_settled():
             self.looked(state, False)
 
 

@@ -292,6 +292,23 @@ async def test_other_tasks_run_between_the_slices() -> None:
 
 
 @under_virtual_time
+async def test_a_shard_is_not_settled_between_two_slices_though_all_is_committed() -> None:
+    async with opened() as it:
+        await _asks(it, MANY)
+        await it.house.rich(STRANGER)
+        draft = await it.house.draft(STRANGER, BUY, 200, MANY)
+        placing = asyncio.create_task(it.house.venue.place(draft, b"signed"))
+        await asyncio.sleep(0)
+        done_when_settled: list[int] = []
+        while not placing.done():
+            if it.house.shard.is_settled():
+                done_when_settled.append(it.journal().count("continue_order"))
+            await asyncio.sleep(0)
+        assert set(done_when_settled) <= {MANY // MAKERS_PER_TURN - 1}, "the whole sweep"
+        assert it.house.shard.is_settled()
+
+
+@under_virtual_time
 async def test_a_cascade_of_stops_is_opened_slice_by_slice_before_anything_else() -> None:
     async with opened() as it:
         stops = [await it.house.place(ALICE, BUY, 120, 1, kind=Kind.STOP_LIMIT, stop=100) for _ in range(MANY)]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from countermand.kernel.ports import EventRow
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import BookOrder, OrderId, OrderStatus
@@ -13,17 +15,21 @@ from countermand.orders.book.shard import BookShard
 from countermand.values.timeline import TIMELINE_MAX, Inspected, TimelineEntry
 
 
+class StoredBookStory(Struct, frozen=True):
+    """An order and its newest events, the oldest of them first: both of one instant."""
+
+    order: bytes
+    events: Sequence[EventRow]
+
+
 class BookRecords(Protocol):
     """What is stored, as it is looked through. Every method may raise `Unavailable`."""
 
     async def book_orders(self, account: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
         """The newest first. None: any."""
 
-    async def book_order(self, which: OrderId | str) -> bytes | None:
+    async def book_order(self, which: OrderId | str, events_most: int) -> StoredBookStory | None:
         """By its id, or by its uuid."""
-
-    async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
-        """The newest events of an order, the oldest of them first."""
 
 
 class BookInspection:
@@ -36,13 +42,11 @@ class BookInspection:
     async def order(self, which: OrderId | str) -> Inspected[BookOrder] | None:
         """By its id, or by its uuid."""
         await self._shard.barrier()
-        body = await self._records.book_order(which)
-        if body is None:
+        stored = await self._records.book_order(which, TIMELINE_MAX)
+        if stored is None:
             return None
-        order = decode_order(body)
-        story = await self._records.story(str(order.id), TIMELINE_MAX)
-        told = [(row.seq, decode_book_record(row.record.body)) for row in story]
-        return Inspected(order, [_entry(seq, each) for seq, each in told if each.at <= order.updated_at])
+        timeline = [_entry(row.seq, decode_book_record(row.record.body)) for row in stored.events]
+        return Inspected(decode_order(stored.order), timeline)
 
     async def orders(
         self, account: str | None, states: Sequence[OrderStatus] | None, limit: int
