@@ -317,6 +317,21 @@ def test_the_books_have_depth_and_trades(venue: Venue) -> None:
     assert (book["trades"][0]["volume"], book["trades"][0]["taker"]) == ("0.005", "buy")
 
 
+def test_a_book_and_its_trades_are_of_one_instant(venue: Venue) -> None:
+    """Half of the reads of a busy market had newer trades than their `last` and their depth."""
+    quoting = {"market": "ethusdt", "price": "2000", "volume": "0.1", "levels": 2, "everyMs": 10}
+    venue.ask("POST", "/sandbox/tanx/market-maker", quoting).ok()
+    odd = []
+    for _ in range(150):
+        books = venue.ask("GET", "/sandbox/books").ok()["books"]
+        (book,) = [each for each in books if each["market"] == "ethusdt"]
+        newest = book["trades"][0]["price"] if book["trades"] else None
+        odd += [(book["last"], newest)] if book["last"] != newest else []
+    venue.ask("DELETE", "/sandbox/tanx/market-maker").ok()
+    assert book["trades"]
+    assert odd == []
+
+
 def test_a_wallet_shows_what_its_orders_hold(venue: Venue, alice: Trader) -> None:
     alice.places(single(sell=100 * USDC, buy=SOL, below=100))
     wallets = venue.ask("GET", "/sandbox/wallets").ok()["wallets"]

@@ -9,7 +9,6 @@ from countermand.inspection.wording import ticks_text
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.quantities import Lots
-from countermand.orders.book.ports import TradesQuery
 from countermand.orders.book.service import BookService, BookTrade
 from countermand.values.quantities import decimal_text
 
@@ -20,15 +19,12 @@ _TRADES: Final = 30
 
 async def books_of(service: BookService) -> wire.BooksWire:
     """May raise `Unavailable`."""
-    tickers = await service.tickers()
     books = []
-    for symbol, market in service.markets.items():
-        asks, bids = await service.resting(symbol, _ORDERS, _ORDERS)
-        trades = await service.trades(TradesQuery(market=symbol, limit=_TRADES))
-        last = tickers[symbol].last
-        shown = None if last is None else ticks_text(last, market)
-        levels = list(_levels(asks, market)), list(_levels(bids, market))
-        books.append(wire.BookWire(symbol, shown, *levels, [_trade(each, market) for each in trades]))
+    for symbol, seen in (await service.books(_ORDERS, _TRADES)).items():
+        market = service.markets[symbol]
+        last = None if seen.last is None else ticks_text(seen.last, market)
+        levels = list(_levels(seen.asks, market)), list(_levels(seen.bids, market))
+        books.append(wire.BookWire(symbol, last, *levels, [_trade(each, market) for each in seen.trades]))
     return wire.BooksWire(books)
 
 
