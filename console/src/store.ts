@@ -173,10 +173,10 @@ async function refreshAll(): Promise<void> {
 
 const isOnChain = (order: Order): boolean => order.family === 'limit' || order.family === 'recurring';
 
-/** Those that rest, and the newest of the others: a market maker leaves thousands behind. */
+/** Those that rest, also stops, and the newest of the others: a market maker leaves thousands behind. */
 async function booksOrders(): Promise<Order[]> {
-  const [resting, newest] = await Promise.all([listed(`family=book&state=wait&limit=${BOOK_ORDERS.resting}`), listed(`family=book&limit=${BOOK_ORDERS.newest}`)]);
-  return [...newest, ...resting];
+  const resting = ['wait', 'pending'].map((state) => `state=${state}&limit=${BOOK_ORDERS.resting}`);
+  return (await Promise.all([`limit=${BOOK_ORDERS.newest}`, ...resting].map((asked) => listed(`family=book&${asked}`)))).flat();
 }
 
 const dirty = new Set<string>();
@@ -233,10 +233,14 @@ export async function loadBooks(): Promise<void> {
   });
 }
 
-/** Trades are the prices of a market. */
+let newestDrawn = 0;
+/** Trades are the prices of a market. Many may be of one instant, as while the clock is frozen: each is a point of its own. */
 function takeTrades(book: Book): void {
-  const newest = points.value[points.value.length - 1]?.at ?? 0;
-  const added = [...book.trades].reverse().filter((each) => each.at > newest).map(({ at, price: traded }) => ({ at, price: Number(traded) }));
+  if (points.value.length === 0) newestDrawn = 0;
+  let last = points.value[points.value.length - 1]?.at ?? 0;
+  const traded = book.trades.filter(({ id }) => id > newestDrawn).reverse();
+  const added = traded.map(({ at, price: of }) => ({ at: last = Math.max(at, last + 1), price: Number(of) }));
+  newestDrawn = book.trades[0]?.id ?? newestDrawn;
   if (added.length) points.value = [...points.value, ...added].slice(-POINTS_MAX);
   else if (points.value.length === 0 && priceOf(book)) points.value = [{ at: now(), price: priceOf(book) }];
 }

@@ -64,6 +64,16 @@ def test_what_is_no_key_of_tanx_is_not_shown(slip: Any) -> None:
         assert refused.value.__suppress_context__
 
 
+@pytest.mark.parametrize("slip", [0, -12345678, 2**256 - 12345678, "-0x12345678"])
+@pytest.mark.parametrize(("before", "curve"), [((), "Ethereum"), ((1,), "StarkEx")])
+def test_a_number_that_is_no_key_of_tanx_is_refused_and_not_shown(before: Any, curve: str, slip: Any) -> None:
+    """There were three exceptions for it, and a Stark key of 256 random bits was an AssertionError."""
+    keys: tuple[Any, ...] = (*before, slip)
+    with pytest.raises(ValueError, match=f"this is no private key of {curve}: one is more than 0 and") as refused:
+        TanxKeys.of(*keys)
+    assert "12345678" not in str(refused.value)
+
+
 def test_what_tracebacks_show_holds_no_secret() -> None:
     tokens = Tokens(access="s3cret", refresh="s3cret")
     for held in (

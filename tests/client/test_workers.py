@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import multiprocessing
+import os
 import secrets
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 
 from solders.keypair import Keypair
@@ -44,6 +47,31 @@ def test_each_fork_reads_its_own_answers(venue: Venue) -> None:
             assert [each.result(60) for each in asked] == [{price} for price in prices]
         assert own == {300}
         assert len(list(_client.trigger.orders("active"))) == (FORKS + 1) * ORDERS
+
+
+def test_a_fork_does_not_wait_for_a_thread_of_its_parent_to_log_in(venue: Venue) -> None:
+    """The thread does not go on in the fork, which waited for ever."""
+    parent, asked, signs = os.getpid(), threading.Event(), threading.Event()
+    keys = keys_of_tanx()
+
+    def sign(text: str) -> str | Awaitable[str]:
+        if os.getpid() == parent:
+            asked.set()
+            assert signs.wait(60)
+        return keys.sign_text(text)
+
+    with TanxClient(replace(keys, sign_text=sign), venue.url, policy=POLICY) as client, ThreadPoolExecutor(1) as thread:
+        logging_in = thread.submit(client.balances)
+        assert asked.wait(60)
+        fork = multiprocessing.get_context("fork").Process(target=client.balances)
+        fork.start()
+        fork.join(10)
+        hangs = fork.is_alive()
+        fork.kill()
+        signs.set()
+        assert logging_in.result(60)
+    assert not hangs
+    assert fork.exitcode == 0
 
 
 def test_a_client_outlasts_its_event_loop(venue: Venue) -> None:

@@ -51,6 +51,17 @@ async function until(what, asks) {
 }
 
 const orderOf = (base, id) => ask(base, 'GET', `/sandbox/orders/${id}`);
+/** How often the curve of the chart goes far up or down. */
+const tallSteps = (page) => page.evaluate(() => {
+  const canvas = document.querySelector('.chart-canvas td:nth-child(2) canvas');
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data, width, height } = copy.getImageData(0, 0, canvas.width, canvas.height);
+  const wanted = getComputedStyle(document.documentElement).getPropertyValue('--price').match(/[0-9a-f]{2}/gi).map((each) => parseInt(each, 16));
+  const isLine = (x, y) => wanted.every((each, index) => Math.abs(data[(y * width + x) * 4 + index] - each) < 8);
+  const isTall = (x) => Array.from({ length: height }, (_, y) => isLine(x, y)).filter(Boolean).length > 40;
+  return Array.from({ length: width }, (_, x) => isTall(x)).filter(Boolean).length;
+});
 const grip = (page, key) => page.locator(`[data-line="${key}"]`);
 const row = (page, id) => page.locator('.order-row', { hasText: id.slice(-8) });
 const drawer = async (page, name) => {
@@ -295,17 +306,31 @@ const scenarios = {
     });
     await page.reload();
     await until('the history', () => answered);
-    const steps = () => page.evaluate(() => {
-      const canvas = document.querySelector('.chart-canvas td:nth-child(2) canvas');
-      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
-      copy.drawImage(canvas, 0, 0);
-      const { data, width, height } = copy.getImageData(0, 0, canvas.width, canvas.height);
-      const wanted = getComputedStyle(document.documentElement).getPropertyValue('--price').match(/[0-9a-f]{2}/gi).map((each) => parseInt(each, 16));
-      const isLine = (x, y) => wanted.every((each, index) => Math.abs(data[(y * width + x) * 4 + index] - each) < 8);
-      const isTall = (x) => Array.from({ length: height }, (_, y) => isLine(x, y)).filter(Boolean).length > 40;
-      return Array.from({ length: width }, (_, x) => isTall(x)).filter(Boolean).length;
-    });
-    return until('steps', async () => (await steps()) || null).catch(() => 0);
+    return until('steps', async () => (await tallSteps(page)) || null).catch(() => 0);
+  },
+
+  /** Trades of one instant, which come while the chart shows their market. How many steps it draws of them. */
+  async tradesAtOnce(page, base) {
+    const quotes = (everyMs) => ask(base, 'POST', '/sandbox/tanx/market-maker', { market: 'btcusdc', price: '100', moveBps: 2000, levels: 1, everyMs });
+    await ask(base, 'POST', '/sandbox/clock', { mode: 'frozen' });
+    await quotes(600_000);
+    await page.getByLabel('What the chart shows').selectOption({ label: 'BTCUSDC' });
+    await page.locator('.ticker span.price').waitFor();
+    await quotes(10);
+    return until('steps', async () => (await tallSteps(page)) || null).catch(() => 0);
+  },
+
+  /** How many lines a stop order has, once more orders came after it than are listed. */
+  async staysListed(page, base, id) {
+    const quotes = (everyMs) => ask(base, 'POST', '/sandbox/tanx/market-maker', { market: 'btcusdc', price: '100', levels: 2, everyMs });
+    await quotes(600_000);
+    await page.getByLabel('What the chart shows').selectOption({ label: 'BTCUSDC' });
+    const stop = grip(page, `${id}:1`);
+    await stop.waitFor();
+    await quotes(10);
+    await until('many orders', async () => (await ask(base, 'GET', '/sandbox/orders?family=book&limit=1')).orders[0].id > id + 200);
+    await page.waitForTimeout(2500); // The books are read each second.
+    return stop.count();
   },
 
   /** Orders that no operator amends: on the chain they are only looked at, those of a book can be cancelled. */

@@ -137,6 +137,18 @@ def test_a_price_that_comes_before_the_history_does_not_hide_it(browser: Browser
     assert does(browser, empty, "overtakes", SOL.mint) >= 20
 
 
+def test_trades_of_one_instant_are_on_the_chart(browser: Browser, empty: Venue) -> None:
+    """While the clock was frozen, the chart of a market stood still after the first trades."""
+    assert does(browser, empty, "tradesAtOnce") > 0
+
+
+def test_a_stop_stays_on_the_chart_beside_a_market_maker(browser: Browser, empty: Venue) -> None:
+    """It is pending, and was listed among the newest hundred orders alone: a market maker has those in ten seconds."""
+    member = Member(empty).joins().has(usdc="1000")
+    order = member.places("buy", "0.01", "125", ord_type="stop_limit", stop_price="124")
+    assert does(browser, empty, "staysListed", order) == 1
+
+
 def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, empty: Venue, owner: Trader) -> None:
     looked = does(browser, empty, "onlyLooks", placed_elsewhere(empty, owner))
     assert looked["at"] == "160.00"

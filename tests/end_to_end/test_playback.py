@@ -169,6 +169,15 @@ def test_a_market_maker_quotes_both_sides_and_trades(venue: Venue) -> None:
     assert (book["asks"], book["bids"]) == ([], [])
 
 
+def test_a_market_maker_never_moves_its_price_further_than_it_was_told_to(venue: Venue) -> None:
+    """Moves were rounded down: a price of a few ticks went down by one every second time, and never up."""
+    body = {"market": "btcusdc", "price": "0.5", "moveBps": 10, "levels": 1, "everyMs": 10}
+    venue.ask("POST", MAKER, body).ok()
+    until(lambda: venue.ask("GET", MAKER).ok()["marketMakers"][0]["rounds"] > 10)
+    assert venue.ask("GET", MAKER).ok()["marketMakers"][0]["price"] == "0.5"
+    venue.ask("DELETE", MAKER).ok()
+
+
 def test_a_book_that_is_quoted_is_never_seen_between_two_rounds(venue: Venue) -> None:
     """A seventh of the reads found a side of it empty, or half of its levels."""
     body = {"market": "btcusdc", "price": "50000", "levels": 3, "spreadBps": 100, "everyMs": 10}

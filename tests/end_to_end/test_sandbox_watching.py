@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,42 @@ def test_the_books_have_depth_and_trades(venue: Venue) -> None:
     (book,) = [each for each in books if each["trades"] and each["trades"][0]["price"] == "41000"]
     assert {"price": "41000", "volume": "0.025", "orders": 2} in book["asks"]
     assert (book["trades"][0]["volume"], book["trades"][0]["taker"]) == ("0.005", "buy")
+
+
+def test_a_book_and_its_trades_are_of_one_instant(venue: Venue) -> None:
+    """Half of the reads of a busy market had newer trades than their `last` and their depth."""
+    quoting = {"market": "ethusdt", "price": "2000", "volume": "0.1", "levels": 2, "everyMs": 10}
+    venue.ask("POST", "/sandbox/tanx/market-maker", quoting).ok()
+    odd = []
+    for _ in range(150):
+        books = venue.ask("GET", "/sandbox/books").ok()["books"]
+        (book,) = [each for each in books if each["market"] == "ethusdt"]
+        newest = book["trades"][0]["price"] if book["trades"] else None
+        odd += [(book["last"], newest)] if book["last"] != newest else []
+    venue.ask("DELETE", "/sandbox/tanx/market-maker").ok()
+    assert book["trades"]
+    assert odd == []
+
+
+def test_no_stop_waits_for_a_price_at_which_the_last_trade_was(venue: Venue) -> None:
+    """The last trade was read after the orders: meanwhile it could trigger a stop that was still shown as waiting."""
+    member, other = Member(venue).joins().has(usdc="1000"), Member(venue).joins().has(eth="1", usdc="1000")
+    prices = range(2_001, 2_051)
+    for price in prices:
+        other.places("sell", "0.0001", price, market="ethusdc")
+        member.places("buy", "0.0001", 1, market="ethusdc", ord_type="stop_limit", stop_price=price)
+    buyer = Member(venue).joins().has(usdc="1000")
+    orders = [buyer.signs(buyer.draft("buy", "0.0001", price, market="ethusdc")) for price in prices]
+    path, odd = f"/sandbox/orders?family=book&wallet={member.address}&state=pending", []
+    with ThreadPoolExecutor(1) as threads:
+        bought = threads.submit(lambda: [buyer.post("/sapi/v1/orders/create/", each) for each in orders])
+        while not bought.done():
+            for order in venue.ask("GET", path).ok()["orders"]:
+                waiting = order["waiting"]
+                if waiting["for"] == "stop_price" and float(waiting["last"] or 0) >= float(waiting["price"]):
+                    odd.append(order["waitsFor"])
+    assert venue.ask("GET", path).ok()["orders"] == []
+    assert odd == []
 
 
 def test_a_wallet_shows_what_its_orders_hold(venue: Venue, alice: Trader) -> None:

@@ -5,7 +5,7 @@ import asyncio
 from countermand.inspection.books import books_of
 from countermand.inspection.wire import BookWire
 from countermand.orders.book.inspection import BookInspection
-from countermand.orders.book.model.exchange import MAKERS_PER_TURN
+from countermand.orders.book.model.exchange import ORDERS_PER_TURN
 from countermand.orders.book.model.order import BUY, SELL, BookOrder, OrderId
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.postgres import PostgresStore
@@ -13,7 +13,7 @@ from countermand.store.records_postgres import PostgresRecords
 from countermand.values.timeline import Inspected
 from tests.orders.book.house import ALICE, BOB, book_house
 
-MANY = 10 * MAKERS_PER_TURN
+MANY = 10 * ORDERS_PER_TURN
 
 
 async def test_what_is_seen_of_a_sweep_from_inside_agrees_with_itself(database_url: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.values.quantities import U64_MAX, BaseUnits, Inexact, decimal_text, exact, nearest
+from countermand.values.quantities import U64_MAX, BaseUnits, Inexact, decimal_text, exact, moved, nearest
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,10 @@ def test_an_amount_never_leaves_64_bits() -> None:
         BaseUnits(U64_MAX) + BaseUnits(1)
     with pytest.raises(AssertionError):
         BaseUnits(0) - BaseUnits(1)
+
+
+@given(number=st.integers(1, 10**24), bps=st.integers(0, 10_000))
+def test_a_number_moves_up_and_down_alike_and_never_further_than_it_was_told_to(number: int, bps: int) -> None:
+    up, down = moved(number, bps) - number, number - moved(number, -bps)
+    assert up == down
+    assert number * bps - 10_000 < up * 10_000 <= number * bps

@@ -1,5 +1,6 @@
 """What the flows of one client share: who asks, its tokens, and how patient it is."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -33,7 +34,7 @@ class Policy:
 
 @dataclass(slots=True)
 class Session:
-    """`token`: of Trigger v2, once it was needed. `signing_in`: one of the flows is about to get another.
+    """`token`: of Trigger v2, once it was needed. `signing_in`: the process in which a flow is about to get another.
 
     Raises `ValueError` for an API key that no header can carry, and does not show it.
     """
@@ -43,7 +44,7 @@ class Session:
     policy: Policy = field(default_factory=Policy)
     token: str | None = field(default=None, repr=False)
     vault: str | None = None
-    signing_in: bool = False
+    signing_in: int | None = None
 
     def __post_init__(self) -> None:
         key = self.api_key or ""
@@ -57,13 +58,16 @@ class Session:
 
 
 def one_at_a_time(session: Session, is_needed: Callable[[], bool], sign_in: Flow[None]) -> Flow[None]:
-    """Flows that run side by side wait for the one that signs in, and use what it got: what is signed serves once."""
-    while session.signing_in:
+    """Flows that run side by side wait for the one that signs in, and use what it got: what is signed serves once.
+
+    In a fork, no flow of the other process goes on.
+    """
+    while session.signing_in == os.getpid():
         yield Pause(_SIGNING_IN_S)
     if not is_needed():
         return
-    session.signing_in = True
+    session.signing_in = os.getpid()
     try:
         yield from sign_in
     finally:
-        session.signing_in = False
+        session.signing_in = None

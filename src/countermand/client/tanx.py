@@ -48,11 +48,11 @@ class TanxKeys:
     @classmethod
     def of(cls, ethereum_key: int | str, stark_key: int | str | None = None) -> "TanxKeys":
         """From private keys, as numbers or in hexadecimal digits. Without a Stark key: the one that tanX derives."""
-        secret = _number(ethereum_key)
+        secret = _private_key("Ethereum", ethereum_key, ethereum.CURVE.order)
         if stark_key is None:
             own = stark.private_key_of(bytes.fromhex(ethereum.sign_text(secret, KEY_TEXT)[2:]))
         else:
-            own = _number(stark_key)
+            own = _private_key("StarkEx", stark_key, stark.CURVE.order)
         return cls(
             ethereum.address_of(secret),
             lambda text: ethereum.sign_text(secret, text),
@@ -192,12 +192,15 @@ class Tanx(Api[R]):
         return _payload((yield from exchange(self._session.policy, sent)), Book)
 
 
-def _number(key: int | str) -> int:
+def _private_key(kind: str, given: int | str, order: int) -> int:
     """What is no key is not shown: it may be one, but for a slip."""
     try:
-        return int(key, 16) if isinstance(key, str) else index(key)
+        key = int(given, 16) if isinstance(given, str) else index(given)
     except (TypeError, ValueError):
         raise ValueError("give a private key as a number, or as a text of hexadecimal digits") from None
+    if not 0 < key < order:
+        raise ValueError(f"this is no private key of {kind}: one is more than 0 and less than {order:#x}")
+    return key
 
 
 def _headers(session: TanxSession) -> dict[str, str]:

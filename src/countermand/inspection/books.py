@@ -9,7 +9,6 @@ from countermand.inspection.wording import ticks_text
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.quantities import Lots
-from countermand.orders.book.ports import TradesQuery
 from countermand.orders.book.service import BookService, BookTrade
 from countermand.values.quantities import decimal_text
 
@@ -21,12 +20,11 @@ _TRADES: Final = 30
 async def books_of(service: BookService) -> wire.BooksWire:
     """May raise `Unavailable`."""
     books = []
-    for symbol, market in service.markets.items():
-        asks, bids = await service.resting(symbol, _ORDERS, _ORDERS)
-        trades = await service.trades(TradesQuery(market=symbol, limit=_TRADES))
-        last = ticks_text(trades[0].event.price, market) if trades else None
-        levels = list(_levels(asks, market)), list(_levels(bids, market))
-        books.append(wire.BookWire(symbol, last, *levels, [_trade(each, market) for each in trades]))
+    for symbol, seen in (await service.books(_ORDERS, _TRADES)).items():
+        market = service.markets[symbol]
+        last = None if seen.last is None else ticks_text(seen.last, market)
+        levels = list(_levels(seen.asks, market)), list(_levels(seen.bids, market))
+        books.append(wire.BookWire(symbol, last, *levels, [_trade(each, market) for each in seen.trades]))
     return wire.BooksWire(books)
 
 

@@ -25,7 +25,7 @@ from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.rows import Draft
 from countermand.orders.book.service import BookService
 from countermand.values.instant import Instant
-from countermand.values.quantities import BPS_ONE
+from countermand.values.quantities import BPS_ONE, moved
 
 LEVELS_MAX: Final = 50
 _RESERVES: Final = 100
@@ -128,9 +128,9 @@ class MarketMakers:
         quoting = maker.quoting
         while True:
             await asyncio.sleep(quoting.every_ms / 1000)
-            moved = random.randint(-quoting.move_bps, quoting.move_bps)
+            move = random.randint(-quoting.move_bps, quoting.move_bps)
             side, trades = random.choice((BUY, SELL)), random.randrange(2)
-            maker.price = _bounded(quoting.market, maker.price.ticks * (BPS_ONE + moved) // BPS_ONE)
+            maker.price = _bounded(quoting.market, moved(maker.price.ticks, move))
             try:
                 if trades:
                     await self._trade(maker, side)

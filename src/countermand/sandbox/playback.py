@@ -19,7 +19,7 @@ from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.sandbox import Sandbox
 from countermand.services.prices import Prices
 from countermand.values.identity import Mint
-from countermand.values.quantities import BPS_ONE, USD_PRICE_MAX, USD_SCALE, Bps, Inexact, UsdPrice, exact
+from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Bps, Inexact, UsdPrice, exact, moved
 
 SPEED_ONE: Final = 1_000
 """A speed is counted in thousandths."""
@@ -65,10 +65,10 @@ def _set_to(price: UsdPrice) -> Move:
 
 
 def _moved_by(bps: int) -> Move:
-    def moved(price: UsdPrice) -> UsdPrice:
-        return UsdPrice(min(max(1, price.picodollars * (BPS_ONE + bps) // BPS_ONE), USD_PRICE_MAX))
+    def move(price: UsdPrice) -> UsdPrice:
+        return UsdPrice(min(max(1, moved(price.picodollars, bps)), USD_PRICE_MAX))
 
-    return moved
+    return move
 
 
 class Playback(Struct):

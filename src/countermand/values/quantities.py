@@ -142,6 +142,15 @@ def _whole(digits: str, zeros: int, bound: int) -> int | Inexact:
     return number if number <= bound else Inexact.TOO_BIG
 
 
+def moved(number: int, bps: int) -> int:
+    """`number` and so many basis points of it more, or fewer if `bps` is negative. What is less than one is no move.
+
+    So no move is greater than was asked for, and moves up and down are of one size.
+    """
+    step = number * abs(bps) // BPS_ONE
+    return number + step if bps > 0 else number - step
+
+
 def decimal_text(number: int, scale: int) -> str:
     """`number` × 10^−`scale` in plain decimal notation without trailing zeros: the inverse of `exact`."""
     digits = f"{number:0{scale + 1}d}"

@@ -304,7 +304,7 @@ async def test_a_shard_is_not_settled_between_two_slices_though_all_is_committed
             if it.house.shard.is_settled():
                 done_when_settled.append(it.journal().count("continue_order"))
             await asyncio.sleep(0)
-        assert set(done_when_settled) <= {MANY // MAKERS_PER_TURN - 1}, "the whole sweep"
+        assert set(done_when_settled) <= {MANY // ORDERS_PER_TURN - 1}, "the whole sweep"
         assert it.house.shard.is_settled()
 
 

@@ -20,7 +20,7 @@ from countermand.orders.book.model.events import Traded
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import BUY, SELL, BookOrder, BookTerms, Nonce, OrderId, Side
+from countermand.orders.book.model.order import BUY, SELL, BookOrder, BookTerms, Nonce, OrderId, Side, TradeId
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.orders.book.ports import BookStore, OrdersQuery, Period, StoredTrade, TradesQuery, Turnover
@@ -28,6 +28,7 @@ from countermand.orders.book.rows import Draft, decode_order, decode_trade
 from countermand.orders.book.shard import BookShard
 from countermand.orders.book.state import BookState
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 
 class BookTrade(Struct, frozen=True):
@@ -48,6 +49,15 @@ class MarketTicker(Struct, frozen=True):
     at: Instant
     day: Turnover | None
     last: Ticks | None
+
+
+class MarketBook(Struct, frozen=True):
+    """A market at one instant: its newest trade's price, what is matched first in the book, its newest trades."""
+
+    last: Ticks | None
+    asks: Sequence[BookOrder]
+    bids: Sequence[BookOrder]
+    trades: Sequence[BookTrade]
 
 
 class BookService:
@@ -112,6 +122,24 @@ class BookService:
             lambda memory: (_front(memory, market, SELL, asks), _front(memory, market, BUY, bids))
         )
 
+    async def books(self, orders: int, trades: int) -> Mapping[MarketSymbol, MarketBook]:
+        """Of every market at most so many orders of each side, and so many trades, the newest first."""
+        seen, made = await self._shard.look(lambda memory: (_books(memory, orders), memory.exchange.trades_made))
+        books = {}
+        for symbol, book in seen.items():
+            books[symbol] = replace(book, trades=await self._trades_until(TradeId(made), symbol, trades))
+        return books
+
+    async def _trades_until(self, newest: TradeId, market: MarketSymbol, count: int) -> Sequence[BookTrade]:
+        """What was traded since then is left out: in a sweep that is far more than are shown."""
+        limit = 2 * count
+        while True:
+            found = await self.trades(TradesQuery(market=market, limit=limit))
+            known = [trade for trade in found if trade.event.trade_id <= newest][:count]
+            if len(known) == count or len(found) < limit:
+                return known
+            limit *= 4
+
     async def order(self, account: Account, which: OrderId | UUID) -> BookOrderView | None:
         await self._shard.barrier()
         stored = await self._store.order_with_trades(account, str(which) if isinstance(which, UUID) else which)
@@ -147,6 +175,15 @@ def _flaw(memory: BookState, terms: BookTerms) -> BookRefused | None:
     return (
         BookRefused(BookRefusal.MARKET_UNKNOWN, detail="market") if market_state is None else flaw(market_state, terms)
     )
+
+
+def _books(memory: BookState, orders: int) -> Mapping[MarketSymbol, MarketBook]:
+    return {
+        symbol: MarketBook(
+            market_state.last, _front(memory, symbol, SELL, orders), _front(memory, symbol, BUY, orders), ()
+        )
+        for symbol, market_state in memory.exchange.markets.items()
+    }
 
 
 def _front(memory: BookState, market: MarketSymbol, side: Side, count: int) -> list[BookOrder]:
