@@ -331,6 +331,9 @@ def test_an_expired_order_stays_while_refunds_never_come(venue: Venue, alice: Li
     venue.advances(120)
     venue.settles()
     assert alice.open_orders() == [order]
+    waiting = venue.ask("GET", f"/sandbox/orders/{order}").ok()
+    assert waiting["waitsFor"].endswith("; the fault noRefunds holds the keeper back")
+    assert waiting["waiting"]["keeper"] == "the fault noRefunds holds the keeper back"
     venue.faults()
     venue.settles()
     assert alice.open_orders() == []

@@ -13,6 +13,7 @@ from countermand.orders.chain.model.order import IndexedLimitOrder, IndexedRecur
 from countermand.services.liquidity.routing import worth_in
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.solana.programs.dca import Dca
+from countermand.solana.programs.dca_cycles import bounds_of, cycle_amount
 from countermand.solana.programs.limit_order import LimitOrderAccount
 from countermand.values.identity import Address, Mint
 from countermand.values.instant import Instant
@@ -123,9 +124,8 @@ class ChainOrders(Struct, frozen=True):
     def _cycle_words(self, order: Dca) -> str:
         now, due = self.now(), Instant(order.next_cycle_at * 1000)
         _, wanted = self._pair(order)
-        bounds = [
-            f"{sign} {_amount(units, wanted)}" for sign, units in (("≥", order.min_out), ("≤", order.max_out)) if units
-        ]
+        least, most = bounds_of(order, cycle_amount(order))
+        bounds = [f"{sign} {_amount(units, wanted)}" for sign, units in (("≥", least), ("≤", most)) if units]
         when = f"is due in {seconds_until(due, now)} s of the venue's clock" if due > now else "is due"
         return f"its next cycle {when}, for {' and '.join(bounds)}" if bounds else f"its next cycle {when}"
 
