@@ -166,7 +166,7 @@ def _terms(order: ChainOrder) -> Shown:
         case IndexedRecurringOrder() as known:
             return {
                 "amount": str(known.deposited),
-                "remaining": str(known.deposited - known.used - known.withdrawn),
+                "remaining": str(known.withdrawn if known.user_closed else 0),
                 "received": str(known.received),
                 "amountPerCycle": str(known.per_cycle),
                 **_bounds(known.out_min, known.out_max),
