@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from countermand.orders.chain.model.order import ChainFamily, ChainOrderState, IndexedOrder
 from countermand.orders.chain.ports import Histories
+from countermand.orders.chain.records import CAUSE, TOO_LITTLE_LEFT, closed_words, filled_words
 from countermand.orders.chain.rows import family_of
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landing import error_words
@@ -26,19 +27,18 @@ from countermand.values.timeline import TimelineEntry
 
 _LOOKED_AT_MAX: Final = 200
 """The newest that name an order: strangers can name it, too."""
-_CAUSE: Final = "transaction"
 _NAMES: Final = {
     limit_order.CreateOrderEvent: "order_created",
     limit_order.CancelOrderEvent: "order_cancelled",
-    limit_order.CancelDustOrderEvent: "dust_returned",
+    limit_order.CancelDustOrderEvent: "order_cancelled",
     limit_order.TradeEvent: "order_filled",
     dca.DcaOpened: "order_opened",
     dca.DcaFilled: "cycle_filled",
     dca.DcaClosed: "order_closed",
     dca.DcaWithdrawn: "withdrawn",
     dca.DcaDeposited: "deposited",
-    dca.DcaFeeCollected: "fee_collected",
 }
+"""As in the event log. That a fee was collected, the fill tells."""
 
 
 class ChainOrder(Struct, frozen=True):
@@ -133,21 +133,24 @@ def _events(
 ) -> Iterator[limit_order.LimitOrderEvent | dca.DcaEvent]:
     if transaction is not None:
         yield from (each for each in limit_order.events_of(transaction) if each.order == address)
-        yield from (each for each in dca.events_of(transaction) if each.dca == address)
+        told = (each for each in dca.events_of(transaction) if each.dca == address)
+        yield from (each for each in told if not isinstance(each, dca.DcaFeeCollected))
 
 
 def _entry(landed: AddressSignature, event: str, reason: str | None) -> TimelineEntry:
-    return TimelineEntry(Instant(landed.block_time * 1000), event, _CAUSE, reason, signature=landed.signature)
+    return TimelineEntry(Instant(landed.block_time * 1000), event, CAUSE, reason, signature=landed.signature)
 
 
 def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
     match event:
         case limit_order.TradeEvent():
-            return f"it gave {event.making_amount} units for {event.taking_amount}"
+            return filled_words(event.making_amount, event.taking_amount)
         case dca.DcaFilled():
-            return f"it gave {event.in_amount} units for {event.out_amount}"
+            return filled_words(event.in_amount, event.out_amount)
+        case limit_order.CancelDustOrderEvent():
+            return TOO_LITTLE_LEFT
         case dca.DcaClosed():
-            return "its owner closed it" if event.user_closed else "nothing was left to sell"
+            return closed_words(by_owner=event.user_closed)
     return None
 
 
