@@ -213,7 +213,7 @@ class RecurringService:
                 orders.append(_told_order(known, decimals))
             elif await self._index.last_at(address) is None:
                 orders.append(_open_order(address, order, decimals, await self._opened_by(address, order)))
-        return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS)), len(orders) < len(shown)
+        return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS), len(found)), len(orders) < len(shown)
 
     async def history(
         self, wallet: Wallet, page: int, mint: Mint | None = None, *, with_failed: bool = False
@@ -232,7 +232,7 @@ class RecurringService:
             mint for each in found.orders for mint in (each.order.input_mint, each.order.output_mint)
         )
         orders = tuple(_told_order(each, decimals) for each in found.orders)
-        return OrderPage(orders, -(-found.total // PAGE_ROWS))
+        return OrderPage(orders, -(-found.total // PAGE_ROWS), found.total)
 
     @asks_the_chain
     async def _accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
