@@ -121,7 +121,7 @@ async function loadState(): Promise<void> {
 
 export function put(...found: Order[]): void {
   const next = new Map(orders.value);
-  const whole = found.map((each) => (isOnChain(each) ? { ...next.get(String(each.id)), ...each } : each)); // One that is closed has no terms there any more.
+  const whole = found.map((each) => (isOnChain(each) ? { ...next.get(String(each.id)), ...each } : each)); // A closed one that the venue's index does not know has no terms there.
   const chosen = whole.find((each) => each.timeline && selected.value === String(each.id));
   for (const { timeline: _, ...row } of whole) next.set(String(row.id), row);
   batch(() => {

@@ -141,6 +141,12 @@ class MemoryBuilds:
         row = self._database.builds.get(digest)
         return None if row is None else row.body
 
+    async def newest(self, blocks: int) -> Sequence[bytes]:
+        await self._faults.at(BEFORE_READ)
+        rows = self._database.builds.values()
+        since = max((row.last_valid_height for row in rows), default=0) - blocks
+        return [row.body for row in rows if row.body and row.last_valid_height >= since]
+
     async def delete_below(self, height: int) -> None:
         await self._faults.at(BEFORE_READ)
         builds = self._database.builds.items()

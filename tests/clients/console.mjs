@@ -375,7 +375,7 @@ const scenarios = {
     return texts;
   },
 
-  /** An order on the chain that is closed is shown without its terms: the page remembers what it saw, and copies nothing that it does not know. */
+  /** A closed order on the chain that the venue's index does not know is shown without its terms: the page remembers what it saw, and copies nothing that it does not know. */
   async closes(page, base, id) {
     const { family, wallet, inputMint, outputMint, timeline } = await orderOf(base, id);
     const closed = JSON.stringify({ id, family, wallet, inputMint, outputMint, timeline, state: 'cancelled', waitsFor: null, waiting: null });

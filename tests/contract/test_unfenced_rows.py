@@ -62,6 +62,14 @@ async def test_a_vault_is_registered_once(stores: Stores) -> None:
     assert await vaults.find([Wallet("carol")]) == {}
 
 
+async def test_the_newest_builds_are_those_of_the_last_blocks(stores: Stores) -> None:
+    builds, _ = stores
+    assert await builds.newest(150) == []
+    nameless = BuildRow(b"another id", row(4, 600).request_id, 600, b"")
+    await builds.add([row(1, 449), row(2, 450), row(3, 600), nameless])
+    assert sorted(await builds.newest(150)) == [b'{"build":2}', b'{"build":3}']
+
+
 async def test_without_a_database_nothing_is_refused_and_nothing_claimed(
     pool: "asyncpg.Pool[asyncpg.Record]",
 ) -> None:
@@ -70,6 +78,6 @@ async def test_without_a_database_nothing_is_refused_and_nothing_claimed(
     for writing in (builds.add([row(1, 5)]), vaults.add([VaultRow(ALICE, Bucket(7), Instant(5))])):
         with pytest.raises(CommitUnknown):
             await writing
-    for asking in (builds.find(b"digest 1"), vaults.find([ALICE])):
+    for asking in (builds.find(b"digest 1"), builds.newest(150), vaults.find([ALICE])):
         with pytest.raises(Unavailable):
             await asking

@@ -17,7 +17,7 @@ from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import TokenRegistry
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
-from countermand.services.transactions.client_transactions import BuildRow, ClientTransactions
+from countermand.services.transactions.client_transactions import ClientTransactions
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.genesis import mint_account
 from countermand.solana.port import (
@@ -39,6 +39,7 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, UsdPrice
 from countermand_simulator.untold import NothingTold
 from tests.dialects.mounted import Mounted
+from tests.orders.recurring.stage import Drawer
 
 MAKER = "devjnEpxbJUhJ39FSsFz7YPerr5bdxN8VWUXvfbFUK4"
 SOL = "So11111111111111111111111111111111111111112"
@@ -143,21 +144,6 @@ class StubChain:
         raise AssertionError(touching)
 
 
-class StubMemory:
-    """A store of builds: what was stored first, stays."""
-
-    def __init__(self) -> None:
-        self.rows: dict[bytes, BuildRow] = {}
-
-    async def add(self, rows: Sequence[BuildRow]) -> None:
-        for row in rows:
-            self.rows.setdefault(row.digest, row)
-
-    async def find(self, digest: bytes) -> bytes | None:
-        row = self.rows.get(digest)
-        return None if row is None else row.body
-
-
 @dataclass(frozen=True)
 class Got:
     status: int
@@ -173,7 +159,7 @@ class LimitVenue:
 
     def __init__(self, auto_price: int | None = 15_406, unique_ids: Sequence[int] = range(1, 1_000)) -> None:
         self.chain = StubChain({mint: mint_account(None, decimals) for mint, decimals in KNOWN_DECIMALS.items()})
-        self.memory, self.clock = StubMemory(), StillClock()
+        self.memory, self.clock = Drawer(), StillClock()
         self.prices: dict[Mint, UsdPrice] = dict(DEFAULT_PRICES)
         ids = iter(unique_ids)
         blocks = TransactionBuilder(self.chain, self.chain, RecentBlockhash(self.chain, self.clock.wall_ms), auto_price)

@@ -28,6 +28,13 @@ def test_prices_in_another_token(venue: FakeVenue) -> None:
     assert data[USDC]["type"] == "buyPrice"
 
 
+def test_parameters_without_a_value_count_as_left_out(venue: FakeVenue) -> None:
+    venue.prices[Mint(SOL)] = UsdPrice(150 * 10**12)
+    answer = venue.ask("GET", f"/price/v2?ids={SOL}&vsToken=&showExtraInfo=")
+    assert (answer.status_code, answer.json["data"][SOL]["type"]) == (200, "derivedPrice")
+    assert venue.ask("GET", f"/price/v2?ids={SOL}&vsToken=&showExtraInfo=true").status_code == 200
+
+
 @pytest.mark.parametrize("true", ["true", "True"])
 def test_what_is_behind_a_price(venue: FakeVenue, true: str) -> None:
     venue.prices[Mint(SOL)] = UsdPrice(150 * 10**12)

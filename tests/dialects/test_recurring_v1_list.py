@@ -60,18 +60,24 @@ def keys(answer: Any) -> list[str]:
 def test_the_published_row(stage: Stage) -> None:
     answer = stage.get(**active())
     assert answer.status_code == 200
-    assert answer.text == f'{{"user":"{USER}","orderStatus":"active","time":[{ROW}}}],"totalPages":1,"page":1}}'
+    assert (
+        answer.text
+        == f'{{"user":"{USER}","orderStatus":"active","time":[{ROW}}}],"totalPages":1,"page":1,"totalItems":1}}'
+    )
 
 
 def test_orders_of_all_kinds_say_which(stage: Stage) -> None:
     answer = stage.get(**active(recurringType="all"))
     row = ROW + ',"recurringType":"time"}'
-    assert answer.text == f'{{"user":"{USER}","orderStatus":"active","all":[{row}],"totalPages":1,"page":1}}'
+    assert (
+        answer.text
+        == f'{{"user":"{USER}","orderStatus":"active","all":[{row}],"totalPages":1,"page":1,"totalItems":1}}'
+    )
 
 
 def test_who_has_no_orders(stage: Stage) -> None:
     answer = stage.get(**active(user=JUP))
-    assert answer.text == f'{{"user":"{JUP}","orderStatus":"active","time":[],"totalPages":0,"page":1}}'
+    assert answer.text == f'{{"user":"{JUP}","orderStatus":"active","time":[],"totalPages":0,"page":1,"totalItems":0}}'
 
 
 def test_parts_of_tokens_are_exact(stage: Stage) -> None:
@@ -158,7 +164,14 @@ def test_a_field_twice(stage: Stage) -> None:
 @pytest.mark.parametrize("status", ["active", "history"])
 def test_there_are_no_orders_by_price(stage: Stage, status: str) -> None:
     answer = stage.get(**active(recurringType="price", orderStatus=status))
-    assert answer.json == {"user": USER, "orderStatus": status, "price": [], "totalPages": 0, "page": 1}
+    assert answer.json == {
+        "user": USER,
+        "orderStatus": status,
+        "price": [],
+        "totalPages": 0,
+        "page": 1,
+        "totalItems": 0,
+    }
 
 
 @pytest.mark.parametrize(

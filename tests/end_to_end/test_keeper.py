@@ -15,6 +15,7 @@ from countermand.solana.programs.limit_order_fills import KEEPERS
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token_address
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.test_recurring_v1 import Saver
+from tests.end_to_end.told import Reader
 from tests.end_to_end.trader import Trader
 from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Token, Venue, associated
 
@@ -228,8 +229,29 @@ def test_a_rest_that_is_worth_less_than_a_dollar_goes_back(venue: Venue, alice: 
     venue.pool(USDC, most=99_000_001)
     order = alice.places(100 * USDC, JUP, take=150_000_000)
     venue.settles()
-    assert [row["event"] for row in timeline(venue, order)] == ["order_created", "order_filled", "dust_returned"]
+    assert [row["event"] for row in timeline(venue, order)] == ["order_created", "order_filled", "order_cancelled"]
+    assert timeline(venue, order)[-1]["reason"] == "too little was left for any fill"
     assert venue.units(alice.wallet, USDC) == 900_000_000 + 999_999
+
+
+def test_the_timeline_of_an_order_on_the_chain_is_what_the_stream_tells(
+    venue: Venue, alice: LimitTrader, saver: Saver
+) -> None:
+    with Reader(venue, "from=now") as reader:
+        venue.pool(USDC, most=99_000_001)
+        dust = alice.places(100 * USDC, JUP, take=150_000_000)
+        venue.settles()
+        venue.pool(USDC, most=None)
+        cycling, _ = saver.opens(104 * USDC, SOL)
+        venue.settles()
+        saver.executes(saver.asks_to_cancel(cycling).ok()["transaction"]).ok()
+        told = [each["data"] for each in reader.until(cycling, "order_closed") if each["event"] == "order"]
+    for order in (dust, cycling):
+        of_order = [each["told"] for each in told if each["orderId"] == order]
+        streamed = [(each["event"], each["cause"], each.get("reason"), each["signature"]) for each in of_order]
+        rows = timeline(venue, order)
+        assert [(row["event"], row["cause"], row.get("reason"), row["txSignature"]) for row in rows] == streamed
+        assert len(rows) == 3 if order == dust else len(rows) == 4
 
 
 def test_a_rest_of_a_dollar_is_filled(venue: Venue, alice: LimitTrader) -> None:
@@ -331,6 +353,9 @@ def test_an_expired_order_stays_while_refunds_never_come(venue: Venue, alice: Li
     venue.advances(120)
     venue.settles()
     assert alice.open_orders() == [order]
+    waiting = venue.ask("GET", f"/sandbox/orders/{order}").ok()
+    assert waiting["waitsFor"].endswith("; the fault noRefunds holds the keeper back")
+    assert waiting["waiting"]["keeper"] == "the fault noRefunds holds the keeper back"
     venue.faults()
     venue.settles()
     assert alice.open_orders() == []

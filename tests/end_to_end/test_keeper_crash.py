@@ -183,6 +183,6 @@ async def test_dust_goes_back_once(mortal: Mortal, step: str) -> None:
     owner, order = await opened(server, Dear())
     await server.does("PUT", "/sandbox/liquidity", {USDC: {"maxInput": "103500000"}})
     await mortal.dies(f"dust {step}", lambda: server.does("PUT", "/sandbox/prices", {SOL: "100"}))
-    assert await events(server, order) == {"order_created": 1, "order_filled": 1, "dust_returned": 1}
+    assert await events(server, order) == {"order_created": 1, "order_filled": 1, "order_cancelled": 1}
     assert await owner.units() == HAS - 103_500_000
     owner.http.close()

@@ -191,6 +191,7 @@ def test_eleven_orders_on_two_pages(venue: Venue, saver: Saver) -> None:
         (2, 1, 10),
         (2, 2, 1),
     ]
+    assert [page["totalItems"] for page in (first, second, saver.lists(page="3"))] == [11, 11, 11]
     assert [(row["orderKey"], row["openTx"]) for row in first["time"] + second["time"]] == opened[::-1]
 
 

@@ -332,6 +332,11 @@ def test_a_limit_order_on_the_chain(venue: Venue, alice: Trader) -> None:
     assert (shown["state"], shown["wallet"], shown["waitsFor"]) == ("cancelled", alice.wallet, None)
     assert [event for event, _ in told(shown)] == ["order_created", "order_cancelled"]
     assert listed(venue, f"?family=limit&wallet={alice.wallet}") == []
+    (row,) = trader.get("getTriggerOrders", user=alice.wallet, orderStatus="history")["orders"]
+    for name in ("makingAmount", "takingAmount", "remainingMakingAmount", "remainingTakingAmount"):
+        assert shown[name] == row[f"raw{name[0].upper()}{name[1:]}"], name
+    assert (shown["slippageBps"], shown["expiresAt"]) == (0, None)
+    assert shown["createdAt"] <= shown["updatedAt"] == shown["timeline"][-1]["at"]
 
 
 def test_a_recurring_order_on_the_chain(venue: Venue) -> None:
@@ -346,8 +351,10 @@ def test_a_recurring_order_on_the_chain(venue: Venue) -> None:
     assert told(shown)[0] == ("order_opened", "transaction")
     saver.executes(saver.asks_to_cancel(order).ok()["transaction"]).ok()
     shown = inspected(venue, order)
-    assert (shown["state"], shown["waitsFor"]) == ("cancelled", None)
+    assert (shown["state"], shown["waitsFor"], shown["nextCycleAt"]) == ("cancelled", None, None)
     assert "its owner closed it" in reasons(shown)
+    assert (shown["amount"], shown["amountPerCycle"], shown["cycleSeconds"]) == ("200000000", "100000000", 86_400)
+    assert (shown["remaining"], shown["received"]) == ("200000000", "0"), "what came back, as in the history"
 
 
 # --- the list

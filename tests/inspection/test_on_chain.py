@@ -8,6 +8,7 @@ from countermand.orders.chain.model.order import ChainFamily, ChainOrderState
 from countermand.services.tokens import JUP, USDC, TokenRegistry
 from countermand.values.identity import Address
 from countermand.values.instant import Instant
+from tests.orders.recurring.stage import an_order
 from tests.sandbox.test_keeper_orders import limit
 
 NOW = Instant(1_700_000_000_000)
@@ -38,3 +39,17 @@ def test_what_failed_has_its_name(kind: str, words: str) -> None:
 def test_an_obstacle_is_told_and_after_what_every_order_lacks() -> None:
     assert waits_for(Keepers(None, obstacle_to=lambda _: "the pool is dry")).endswith("; the pool is dry")
     assert waits_for(Keepers("no keeper", obstacle_to=lambda _: "the pool is dry")).endswith("; no keeper")
+
+
+def test_a_last_smaller_cycle_waits_for_its_share_of_the_bounds() -> None:
+    def told(**changes: int) -> str:
+        terms = an_order("user", input_mint=USDC.mint, output_mint=JUP.mint, next_cycle_at=NOW // 1000, **changes)
+        order = ChainOrder(
+            ChainFamily.RECURRING, Address("order"), ChainOrderState.OPEN, "user", USDC.mint, JUP.mint, terms
+        )
+        shown: str = ChainOrders(TokenRegistry(), lambda _: None, lambda: NOW, Keepers(None)).shown(order)["waitsFor"]
+        return shown
+
+    whole = {"in_amount_per_cycle": 100, "next_cycle_amount_left": 100, "min_out": 4_000_000, "max_out": 8_000_000}
+    assert told(in_deposited=150, **whole) == "its next cycle is due, for ≥ 4 JUP and ≤ 8 JUP"
+    assert told(in_deposited=150, in_used=100, **whole) == "its next cycle is due, for ≥ 2 JUP and ≤ 4 JUP"

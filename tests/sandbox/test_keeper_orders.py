@@ -202,6 +202,22 @@ def test_an_expired_order_is_returned_after_the_delay() -> None:
     assert market.judges(order) == Wait(held=True)
 
 
+def test_what_keeps_an_expired_order_from_being_returned_is_told_and_nothing_about_swaps() -> None:
+    market = Bazaar(delay_ms=60_000)
+    order = limit(10**9, 100_000_000, expired_at=NOW_S, output_mint=USER)
+    assert market.judge.obstacle(order) == f"the sandbox does not know {USER}"
+    market.now_ms = (NOW_S + 1) * 1000 + 500
+    assert market.judge.obstacle(order) == "the keeper waits 59.5 s more, by --keeper-refund-delay"
+    market.holds = True
+    assert market.judge.obstacle(order) == "the fault noRefunds holds the keeper back"
+    market.holds, market.now_ms = False, (NOW_S + 61) * 1000
+    assert market.judge.obstacle(order) is None
+
+
+def test_an_order_that_has_sold_everything_needs_no_swap_to_end() -> None:
+    assert Bazaar().judge.obstacle(an_order(USER, in_deposited=100, in_used=100)) is None
+
+
 def test_the_first_cycle_comes_at_its_time_and_the_others_up_to_half_a_minute_later() -> None:
     market = priced(150 * 10**12, 10**12)
     market.jitter_s = 2**31 + 30

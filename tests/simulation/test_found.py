@@ -1,6 +1,6 @@
 """Bugs that the simulator found, each as the smallest test that shows it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import cast
 
 from countermand.kernel.clock import VenueClock
@@ -15,7 +15,6 @@ from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
 from countermand.services.transactions.client_transactions import (
     Build,
-    BuildRow,
     ClientTransactions,
     Executed,
     Landing,
@@ -26,6 +25,7 @@ from countermand.values.identity import Address, RequestId, Signature, Wallet
 from countermand.values.instant import Moment
 from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, ObservedOutcome, Submission, SubmissionFault, TransactionOutcome
+from tests.orders.recurring.stage import Drawer
 from tests.orders.trigger.samples import ID, PLACED_AT, TXID, order, place
 
 
@@ -84,21 +84,6 @@ async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upse
     assert custody.asked == [2]
 
 
-class _Shelf:
-    """A store of builds."""
-
-    def __init__(self) -> None:
-        self.rows: dict[bytes, BuildRow] = {}
-
-    async def add(self, rows: Sequence[BuildRow]) -> None:
-        for row in rows:
-            self.rows.setdefault(row.digest, row)
-
-    async def find(self, digest: bytes) -> bytes | None:
-        row = self.rows.get(digest)
-        return None if row is None else row.body
-
-
 class _Lands:
     """Whatever is handed in has landed. A transaction is its message."""
 
@@ -111,7 +96,7 @@ class _Lands:
 
 async def test_each_name_of_a_cancel_is_known_after_a_restart() -> None:
     """One that was asked for with others and alone had two; only the first was stored, and a crash forgot the other."""
-    shelf = _Shelf()
+    shelf = Drawer()
 
     def starts() -> ClientTransactions:
         return ClientTransactions(shelf, cast(Landing, _Lands()), VenueClock(), 100)

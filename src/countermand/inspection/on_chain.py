@@ -9,9 +9,11 @@ from countermand.inspection.timelines import shown_timeline
 from countermand.inspection.wording import PriceOf, seconds_until
 from countermand.orders.chain.inspection import ChainOrder
 from countermand.orders.chain.model.order import ChainOrderState as ChainState
+from countermand.orders.chain.model.order import IndexedLimitOrder, IndexedRecurringOrder
 from countermand.services.liquidity.routing import worth_in
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.solana.programs.dca import Dca
+from countermand.solana.programs.dca_cycles import bounds_of, cycle_amount
 from countermand.solana.programs.limit_order import LimitOrderAccount
 from countermand.values.identity import Address, Mint
 from countermand.values.instant import Instant
@@ -72,7 +74,7 @@ class ChainOrders(Struct, frozen=True):
 
     def _waits(self, order: ChainOrder) -> Shown:
         terms = order.terms
-        if order.state is not ChainState.OPEN or terms is None:
+        if order.state is not ChainState.OPEN or not isinstance(terms, LimitOrderAccount | Dca):
             return {"waitsFor": None, "waiting": None}
         pause = self.keepers.pause_of(order.address)
         lack = self.keepers.lack or self.keepers.obstacle_to(order.address)
@@ -122,9 +124,8 @@ class ChainOrders(Struct, frozen=True):
     def _cycle_words(self, order: Dca) -> str:
         now, due = self.now(), Instant(order.next_cycle_at * 1000)
         _, wanted = self._pair(order)
-        bounds = [
-            f"{sign} {_amount(units, wanted)}" for sign, units in (("≥", order.min_out), ("≤", order.max_out)) if units
-        ]
+        least, most = bounds_of(order, cycle_amount(order))
+        bounds = [f"{sign} {_amount(units, wanted)}" for sign, units in (("≥", least), ("≤", most)) if units]
         when = f"is due in {seconds_until(due, now)} s of the venue's clock" if due > now else "is due"
         return f"its next cycle {when}, for {' and '.join(bounds)}" if bounds else f"its next cycle {when}"
 
@@ -134,28 +135,57 @@ def _amount(units: int, token: Token | None) -> str:
 
 
 def _terms(order: ChainOrder) -> Shown:
-    terms = order.terms
-    if terms is None:
-        return {}
-    if isinstance(terms, LimitOrderAccount):
-        return {
-            "makingAmount": str(terms.ori_making_amount),
-            "takingAmount": str(terms.ori_taking_amount),
-            "remainingMakingAmount": str(terms.making_amount),
-            "remainingTakingAmount": str(terms.taking_amount),
-            "slippageBps": terms.slippage_bps,
-            "expiresAt": None if terms.expired_at is None else terms.expired_at * 1000,
-            "createdAt": terms.created_at * 1000,
-            "updatedAt": terms.updated_at * 1000,
-        }
+    match order.terms:
+        case LimitOrderAccount() as account:
+            return {
+                "makingAmount": str(account.ori_making_amount),
+                "takingAmount": str(account.ori_taking_amount),
+                "remainingMakingAmount": str(account.making_amount),
+                "remainingTakingAmount": str(account.taking_amount),
+                **_limit_times(account.slippage_bps, account.expired_at, account.created_at, account.updated_at),
+            }
+        case IndexedLimitOrder() as known:
+            return {
+                "makingAmount": str(known.making),
+                "takingAmount": str(known.taking),
+                "remainingMakingAmount": str(known.remaining_making),
+                "remainingTakingAmount": str(known.remaining_taking),
+                **_limit_times(known.slippage_bps, known.expires_at_s, known.created_at_s, known.updated_at_s),
+            }
+        case Dca() as account:
+            return {
+                "amount": str(account.in_deposited),
+                "remaining": str(account.in_left),
+                "received": str(account.out_received),
+                "amountPerCycle": str(account.in_amount_per_cycle),
+                **_bounds(account.min_out, account.max_out),
+                "cycleSeconds": account.cycle_frequency,
+                "nextCycleAt": account.next_cycle_at * 1000,
+                "createdAt": account.created_at * 1000,
+            }
+        case IndexedRecurringOrder() as known:
+            return {
+                "amount": str(known.deposited),
+                "remaining": str(known.withdrawn if known.user_closed else 0),
+                "received": str(known.received),
+                "amountPerCycle": str(known.per_cycle),
+                **_bounds(known.out_min, known.out_max),
+                "cycleSeconds": known.interval_s,
+                "nextCycleAt": None,
+                "createdAt": known.created_at_s * 1000,
+            }
+    return {}
+
+
+def _limit_times(slippage_bps: int, expires_at_s: int | None, created_at_s: int, updated_at_s: int) -> Shown:
     return {
-        "amount": str(terms.in_deposited),
-        "remaining": str(terms.in_left),
-        "received": str(terms.out_received),
-        "amountPerCycle": str(terms.in_amount_per_cycle),
-        "minOutAmount": str(terms.min_out) if terms.min_out else None,
-        "maxOutAmount": str(terms.max_out) if terms.max_out else None,
-        "cycleSeconds": terms.cycle_frequency,
-        "nextCycleAt": terms.next_cycle_at * 1000,
-        "createdAt": terms.created_at * 1000,
+        "slippageBps": slippage_bps,
+        "expiresAt": None if expires_at_s is None else expires_at_s * 1000,
+        "createdAt": created_at_s * 1000,
+        "updatedAt": updated_at_s * 1000,
     }
+
+
+def _bounds(least: int, most: int) -> Shown:
+    """0: none."""
+    return {"minOutAmount": str(least) if least else None, "maxOutAmount": str(most) if most else None}

@@ -17,7 +17,7 @@ from countermand.solana.programs.dca import FEE_BPS, Dca
 from countermand.solana.programs.limit_order import LimitOrderAccount
 from countermand.values.identity import Address, Mint
 from countermand.values.instant import Instant
-from countermand.values.quantities import BPS_ONE, U64_MAX, USD_SCALE, BaseUnits, UsdPrice
+from countermand.values.quantities import BPS_ONE, U64_MAX, USD_SCALE, BaseUnits, UsdPrice, decimal_text
 from countermand.values.transactions import SwapRefused
 
 _RATE_ONE: Final = 1 << 64
@@ -71,7 +71,15 @@ class Judge:
         return self._limit(order) if isinstance(order, LimitOrderAccount) else self._recurring(address, order)
 
     def obstacle(self, order: Order) -> str | None:
-        """What keeps the pool from making the swap that an order asks for, whatever the order's rate or time."""
+        """What keeps the pool from making the swap that an order asks for, whatever the order's rate or time.
+
+        Of an expired one, what keeps it from being returned.
+        """
+        over_at = self._over_at(order) if isinstance(order, LimitOrderAccount) else None
+        if over_at is not None and self._now() >= over_at:
+            return self._held_by(self._refund_at(over_at))
+        if isinstance(order, Dca) and not order.in_left:
+            return None
         given, wanted = self._tokens.get(Mint(order.input_mint)), self._tokens.get(Mint(order.output_mint))
         if given is None or wanted is None:
             return f"the sandbox does not know {order.output_mint if given else order.input_mint}"
@@ -111,9 +119,9 @@ class Judge:
     def _limit(self, order: LimitOrderAccount) -> Task | Wait:
         if not order.making_amount:
             return Task("refund")
-        over_at = None if order.expired_at is None else Instant((order.expired_at + 1) * 1000)
+        over_at = self._over_at(order)
         if over_at is not None and self._now() >= over_at:
-            return self._expired(Instant(over_at + self._refund_delay_ms))
+            return self._expired(self._refund_at(over_at))
         is_rest = order.making_amount < order.ori_making_amount
         dollar = self._dollar(order.input_mint) if is_rest else None
         if dollar is not None and order.making_amount < dollar:
@@ -129,6 +137,19 @@ class Judge:
         if token is not None:
             levels.append(_dust_level(order, token))
         return Wait(tuple(levels), over_at)
+
+    @staticmethod
+    def _over_at(order: LimitOrderAccount) -> Instant | None:
+        return None if order.expired_at is None else Instant((order.expired_at + 1) * 1000)
+
+    def _refund_at(self, over_at: Instant) -> Instant:
+        return Instant(over_at + self._refund_delay_ms)
+
+    def _held_by(self, refund_at: Instant) -> str | None:
+        if self._holds_refunds():
+            return "the fault noRefunds holds the keeper back"
+        wait_ms = refund_at - self._now()
+        return f"the keeper waits {decimal_text(wait_ms, 3)} s more, by --keeper-refund-delay" if wait_ms > 0 else None
 
     def _expired(self, refund_at: Instant) -> Task | Wait:
         if self._now() < refund_at:

@@ -12,6 +12,10 @@ SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::bigint[], $4::bytea[])
 ON CONFLICT (digest) DO NOTHING
 """
 _FIND: Final = "SELECT body FROM builds WHERE digest = $1"
+_NEWEST: Final = """
+SELECT body FROM builds
+WHERE last_valid_height >= (SELECT max(last_valid_height) FROM builds) - $1::bigint AND body <> ''
+"""
 _DELETE: Final = "DELETE FROM builds WHERE last_valid_height < $1"
 _CLEAR: Final = "DELETE FROM builds"
 
@@ -36,6 +40,11 @@ class PostgresBuilds:
         with asking():
             body: bytes | None = await self._pool.fetchval(_FIND, digest)
         return body
+
+    async def newest(self, blocks: int) -> Sequence[bytes]:
+        with asking():
+            rows = await self._pool.fetch(_NEWEST, blocks)
+        return [row["body"] for row in rows]
 
     async def delete_below(self, height: int) -> None:
         with asking():

@@ -176,6 +176,10 @@ class Drawer:
         row = self.rows.get(digest)
         return None if row is None else row.body
 
+    async def newest(self, blocks: int) -> Sequence[bytes]:
+        since = max((row.last_valid_height for row in self.rows.values()), default=0) - blocks
+        return [row.body for row in self.rows.values() if row.body and row.last_valid_height >= since]
+
 
 @dataclass
 class FixedBudget:

@@ -196,6 +196,16 @@ async def test_a_restart_under_a_frozen_clock_uses_no_address_again(house: House
     assert {listed.order for listed in await house.lists()} == {first, second}
 
 
+async def test_a_restart_gives_the_address_of_what_is_not_sent_yet_to_no_other_order(house: House) -> None:
+    first = await house.orders.create(house.terms())
+    house.orders = orders_over(house.chain, house.clock, house.drawer)
+    second = await house.orders.create(house.terms(amount=208_000_000))
+    third = await house.orders.create(house.terms(amount=312_000_000))
+    executed = [await house.executes(each) for each in (second, first, third)]
+    assert [isinstance(each, Executed) and each.error for each in executed] == [None] * 3
+    assert len(await house.lists()) == 3
+
+
 async def test_orders_built_at_once_land_each(house: House) -> None:
     built = await asyncio.gather(*(house.orders.create(house.terms()) for _ in range(5)))
     executed = [await house.executes(each) for each in reversed(built)]

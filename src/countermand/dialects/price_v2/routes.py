@@ -51,10 +51,10 @@ class PricesResource(msgspec.Struct, frozen=True):
             return error(400, "invalid query: ids is empty: mints, joined by commas")
         if asked.ids.count(_SEPARATOR) >= IDS_MAX:
             return error(400, f"ids: at most {IDS_MAX} mints")
-        extra = asked.show_extra_info in ("true", "True")
-        if extra and asked.vs_token is not None:
+        extra, vs_token = asked.show_extra_info in ("true", "True"), asked.vs_token or None
+        if extra and vs_token is not None:
             return error(400, "showExtraInfo cannot be used with vsToken")
-        return Answer(encode(PricesAnswer(data=dict(self._prices(asked.ids.split(_SEPARATOR), asked.vs_token, extra)))))
+        return Answer(encode(PricesAnswer(data=dict(self._prices(asked.ids.split(_SEPARATOR), vs_token, extra)))))
 
     def _prices(self, mints: list[str], vs_token: str | None, extra: bool) -> Iterator[tuple[str, PriceAnswer | None]]:
         unit = None if vs_token is None else self._known(vs_token)

@@ -4,7 +4,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class PricesParams(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`ids`: mints, joined by commas. `vs_token`: the mint of the token in which prices are told; else in dollars."""
+    """`ids`: mints, joined by commas. `vs_token`: the mint of the token in which prices are told; else, or empty, in
+    dollars.
+    """
 
     ids: str
     vs_token: str | None = None

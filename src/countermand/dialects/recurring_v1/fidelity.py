@@ -74,7 +74,9 @@ SHAPES: Final[Mapping[str, Source]] = MappingProxyType(
         "/recurring/v1/execute": documented(_API),
         "/recurring/v1/priceDeposit": ours("refused"),
         "/recurring/v1/priceWithdraw": ours("refused"),
-        "/recurring/v1/getRecurringOrders": observed("rows as captured in 2025-03"),
+        "/recurring/v1/getRecurringOrders": observed(
+            "rows as captured in 2025-03; `totalItems` as JupSwift, 2025-06, asks for it"
+        ),
     }
 )
 """The good answers, by path."""

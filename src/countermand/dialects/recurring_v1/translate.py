@@ -107,7 +107,9 @@ def _page(text: str) -> int:
 
 def no_price_orders(query: OrdersParams, number: int) -> PriceOrdersAnswer:
     """There are none: their program's layout is not known."""
-    return PriceOrdersAnswer(user=query.user, order_status=query.order_status, total_pages=0, page=number)
+    return PriceOrdersAnswer(
+        user=query.user, order_status=query.order_status, total_pages=0, page=number, total_items=0
+    )
 
 
 def from_page(query: OrdersParams, number: int, page: OrderPage) -> TimeOrdersAnswer | AllOrdersAnswer:
@@ -119,9 +121,15 @@ def from_page(query: OrdersParams, number: int, page: OrderPage) -> TimeOrdersAn
             all=tuple(TypedOrderRow(**msgspec.structs.asdict(row)) for row in rows),
             total_pages=page.total_pages,
             page=number,
+            total_items=page.total,
         )
     return TimeOrdersAnswer(
-        user=query.user, order_status=query.order_status, time=rows, total_pages=page.total_pages, page=number
+        user=query.user,
+        order_status=query.order_status,
+        time=rows,
+        total_pages=page.total_pages,
+        page=number,
+        total_items=page.total,
     )
 
 

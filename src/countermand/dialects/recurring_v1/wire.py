@@ -181,11 +181,14 @@ class TypedOrderRow(OrderRow, frozen=True, kw_only=True):
 
 
 class TimeOrdersAnswer(Shape, frozen=True, kw_only=True):
+    """A client in Swift asks for `total_items`, which the published shape leaves out."""
+
     user: str
     order_status: str
     time: tuple[OrderRow, ...]
     total_pages: int
     page: int
+    total_items: int
 
 
 class PriceOrdersAnswer(Shape, frozen=True, kw_only=True):
@@ -194,6 +197,7 @@ class PriceOrdersAnswer(Shape, frozen=True, kw_only=True):
     price: list[Any] = []
     total_pages: int
     page: int
+    total_items: int
 
 
 class AllOrdersAnswer(Shape, frozen=True, kw_only=True):
@@ -202,3 +206,4 @@ class AllOrdersAnswer(Shape, frozen=True, kw_only=True):
     all: tuple[TypedOrderRow, ...]
     total_pages: int
     page: int
+    total_items: int

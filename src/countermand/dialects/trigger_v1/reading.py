@@ -64,9 +64,9 @@ class QueryReader(Generic[_T]):
         self._complaint = complaint
 
     def read(self, params: Mapping[str, Any]) -> _T:
-        """Raises `Declined`."""
+        """Raises `Declined`. An empty value is none, as in a list of Recurring v1: so httpx writes a null."""
         try:
-            return converted(params, self._shape)
+            return converted({name: value for name, value in params.items() if value}, self._shape)
         except msgspec.ValidationError as wrong:
             raise Declined(self._complaint(_cause(flaw_of(wrong), self._shape))) from None
 

@@ -1,12 +1,13 @@
-"""Orders on the chain as an operator looks at them: open ones by their accounts, closed ones by what landed."""
+"""Orders on the chain as an operator looks at them: open ones by their accounts, closed ones by what is indexed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from countermand.orders.chain.model.order import ChainFamily, ChainOrderState
+from countermand.orders.chain.model.order import ChainFamily, ChainOrderState, IndexedOrder
 from countermand.orders.chain.ports import Histories
+from countermand.orders.chain.records import CAUSE, TOO_LITTLE_LEFT, closed_words, filled_words
 from countermand.orders.chain.rows import family_of
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landing import error_words
@@ -26,23 +27,25 @@ from countermand.values.timeline import TimelineEntry
 
 _LOOKED_AT_MAX: Final = 200
 """The newest that name an order: strangers can name it, too."""
-_CAUSE: Final = "transaction"
 _NAMES: Final = {
     limit_order.CreateOrderEvent: "order_created",
     limit_order.CancelOrderEvent: "order_cancelled",
-    limit_order.CancelDustOrderEvent: "dust_returned",
+    limit_order.CancelDustOrderEvent: "order_cancelled",
     limit_order.TradeEvent: "order_filled",
     dca.DcaOpened: "order_opened",
     dca.DcaFilled: "cycle_filled",
     dca.DcaClosed: "order_closed",
     dca.DcaWithdrawn: "withdrawn",
     dca.DcaDeposited: "deposited",
-    dca.DcaFeeCollected: "fee_collected",
 }
+"""As in the event log. That a fee was collected, the fill tells."""
 
 
 class ChainOrder(Struct, frozen=True):
-    """Amounts are base units, times seconds since the epoch. `terms` None: the account is gone, and what it held."""
+    """Amounts are base units, times seconds since the epoch.
+
+    `terms`: its account, or where that is gone, what is known of it. None: it was opened before the index began.
+    """
 
     family: ChainFamily
     address: Address
@@ -50,7 +53,7 @@ class ChainOrder(Struct, frozen=True):
     owner: str
     input_mint: str
     output_mint: str
-    terms: limit_order.LimitOrderAccount | dca.Dca | None
+    terms: limit_order.LimitOrderAccount | dca.Dca | IndexedOrder | None
     timeline: Sequence[TimelineEntry] = ()
 
 
@@ -69,22 +72,19 @@ class ChainInspection:
         there = None if account is None else _open_order(address, account, timeline)
         if there is not None:
             return there
-        if opened is None:
-            return await self._ended_order(address, timeline)
+        known = await self._index.last_at(address)
+        if known is not None:  # A foreign node may show that the account is gone before it shows why.
+            state = ended if known.state is ChainOrderState.OPEN else known.state
+            mints = known.input_mint, known.output_mint
+            return ChainOrder(family_of(known), address, state, known.owner, *mints, known, timeline)
         match opened:
+            case None:
+                return None
             case limit_order.CreateOrderEvent(maker=owner):
                 family = ChainFamily.LIMIT
             case dca.DcaOpened(user=owner):
                 family = ChainFamily.RECURRING
         return ChainOrder(family, address, ended, owner, opened.input_mint, opened.output_mint, None, timeline)
-
-    async def _ended_order(self, address: Address, timeline: Sequence[TimelineEntry]) -> ChainOrder | None:
-        """One that so much has happened to that its opening is not among what is looked at."""
-        known = await self._index.last_at(address)
-        if known is None:
-            return None
-        mints = known.input_mint, known.output_mint
-        return ChainOrder(family_of(known), address, known.state, known.owner, *mints, None, timeline)
 
     @asks_the_chain
     async def open_orders(self, family: ChainFamily, owner: Address | None) -> Sequence[ChainOrder]:
@@ -133,21 +133,24 @@ def _events(
 ) -> Iterator[limit_order.LimitOrderEvent | dca.DcaEvent]:
     if transaction is not None:
         yield from (each for each in limit_order.events_of(transaction) if each.order == address)
-        yield from (each for each in dca.events_of(transaction) if each.dca == address)
+        told = (each for each in dca.events_of(transaction) if each.dca == address)
+        yield from (each for each in told if not isinstance(each, dca.DcaFeeCollected))
 
 
 def _entry(landed: AddressSignature, event: str, reason: str | None) -> TimelineEntry:
-    return TimelineEntry(Instant(landed.block_time * 1000), event, _CAUSE, reason, signature=landed.signature)
+    return TimelineEntry(Instant(landed.block_time * 1000), event, CAUSE, reason, signature=landed.signature)
 
 
 def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
     match event:
         case limit_order.TradeEvent():
-            return f"it gave {event.making_amount} units for {event.taking_amount}"
+            return filled_words(event.making_amount, event.taking_amount)
         case dca.DcaFilled():
-            return f"it gave {event.in_amount} units for {event.out_amount}"
+            return filled_words(event.in_amount, event.out_amount)
+        case limit_order.CancelDustOrderEvent():
+            return TOO_LITTLE_LEFT
         case dca.DcaClosed():
-            return "its owner closed it" if event.user_closed else "nothing was left to sell"
+            return closed_words(by_owner=event.user_closed)
     return None
 
 
@@ -177,4 +180,4 @@ def _open_order(address: Address, account: AccountInfo, timeline: Sequence[Timel
 
 
 def _created_at(order: ChainOrder) -> int:
-    return 0 if order.terms is None else order.terms.created_at
+    return order.terms.created_at if isinstance(order.terms, limit_order.LimitOrderAccount | dca.Dca) else 0

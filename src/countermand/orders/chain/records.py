@@ -18,6 +18,7 @@ from countermand.orders.chain.rows import family_of
 from countermand.values.instant import Instant
 
 CAUSE: Final = "transaction"
+TOO_LITTLE_LEFT: Final = "too little was left for any fill"
 
 
 class ChainRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -61,14 +62,22 @@ def _details(event: Event) -> dict[str, Any]:
         case events.RecurringOpened(deposited=given):
             return {"input_mint": event.input_mint, "output_mint": event.output_mint, "given": given}
         case events.LimitFilled(making=given, taking=received) | events.CycleFilled(used=given, received=received):
-            return {"given": given, "received": received, "reason": f"it gave {given} units for {received}"}
+            return {"given": given, "received": received, "reason": filled_words(given, received)}
         case events.LimitCancelled(dust=dust):
-            return {"reason": "too little was left for any fill"} if dust else {}
+            return {"reason": TOO_LITTLE_LEFT} if dust else {}
         case events.RecurringClosed(by_owner=by_owner):
-            return {"reason": "its owner closed it" if by_owner else "nothing was left to sell"}
+            return {"reason": closed_words(by_owner=by_owner)}
         case events.RecurringDeposited(amount=given):
             return {"given": given}
         case events.RecurringWithdrawn():
             return {"given": event.sold, "received": event.bought}
         case events.FillFailed(keeper=keeper):
             return {"reason": f"a fill by {keeper} failed, and nothing of it happened"}
+
+
+def filled_words(given: int, received: int) -> str:
+    return f"it gave {given} units for {received}"
+
+
+def closed_words(*, by_owner: bool) -> str:
+    return "its owner closed it" if by_owner else "nothing was left to sell"

@@ -70,6 +70,8 @@ class RecurringService:
         self._price_of = price_of
         self._issued: dict[tuple[Wallet, Mint, Mint], int] = {}
         """The newest index given for a wallet and a pair, so that two orders of one second have two addresses."""
+        self._issued_before: frozenset[Address] | None = None
+        """The orders that an earlier process built, and that may still be opened."""
 
     # --- building
 
@@ -120,6 +122,8 @@ class RecurringService:
         """Its index is the second of its creation, or the next one that is free."""
         name = terms.wallet, terms.input_mint, terms.output_mint
         now_s = self._clock.now() // 1000
+        if self._issued_before is None:
+            self._issued_before = await self._orders.opened_when_landed(OPENS)
         while True:
             index = max(now_s, self._issued.get(name, 0) + 1)
             self._remember(name, index, now_s)
@@ -136,8 +140,9 @@ class RecurringService:
                 max_out=None if bounds.most is None else bounds.most.units,
                 start_at=terms.starts_at_s,
             )
-            (there,) = await self._accounts([Address(new.keys.dca)])
-            if there is None or there.owner != dca.PROGRAM:
+            address = Address(new.keys.dca)
+            (there,) = await self._accounts([address])
+            if address not in self._issued_before and (there is None or there.owner != dca.PROGRAM):
                 return new
 
     def _remember(self, name: tuple[Wallet, Mint, Mint], index: int, now_s: int) -> None:
@@ -208,7 +213,7 @@ class RecurringService:
                 orders.append(_told_order(known, decimals))
             elif await self._index.last_at(address) is None:
                 orders.append(_open_order(address, order, decimals, await self._opened_by(address, order)))
-        return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS)), len(orders) < len(shown)
+        return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS), len(found)), len(orders) < len(shown)
 
     async def history(
         self, wallet: Wallet, page: int, mint: Mint | None = None, *, with_failed: bool = False
@@ -227,7 +232,7 @@ class RecurringService:
             mint for each in found.orders for mint in (each.order.input_mint, each.order.output_mint)
         )
         orders = tuple(_told_order(each, decimals) for each in found.orders)
-        return OrderPage(orders, -(-found.total // PAGE_ROWS))
+        return OrderPage(orders, -(-found.total // PAGE_ROWS), found.total)
 
     @asks_the_chain
     async def _accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:

@@ -15,6 +15,7 @@ from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Clock
 from countermand.services.transactions import telemetry
+from countermand.solana.clockwork import BLOCKHASH_SLOTS
 from countermand.values.identity import Address, RequestId, Signature, Wallet
 from countermand.values.transactions import Alteration, ObservedOutcome, TransactionOutcome
 
@@ -68,6 +69,9 @@ class BuildStore(Protocol):
 
     async def find(self, digest: bytes) -> bytes | None:
         """Its body."""
+
+    async def newest(self, blocks: int) -> Sequence[bytes]:
+        """The bodies of those that can land until so many blocks before the last one that the newest can land in."""
 
 
 class Landing(Protocol):
@@ -149,6 +153,11 @@ class ClientTransactions:
             await asyncio.sleep(0)  # A cancel of all can have thousands, and others have their turn.
         await self._writes.add(rows)
         self._newest.extend(builds)
+
+    async def opened_when_landed(self, purpose: str) -> frozenset[Address]:
+        """The orders that what was built for this purpose opens, as far as it can still land. May name others, too."""
+        built = [_BUILD.decode(body) for body in await self._builds.newest(BLOCKHASH_SLOTS)]
+        return frozenset(build.order for build in built if build.opens and build.purpose == purpose)
 
     async def execute(
         self, transaction: str, request_id: RequestId | None, is_mine: Callable[[Build], bool] = lambda _: True

@@ -74,7 +74,8 @@ class RecurringOrder(Struct, frozen=True, kw_only=True):
 
 
 class OrderPage(Struct, frozen=True):
-    """Some of the orders that match, and how many pages there are."""
+    """Some of the orders that match, and how many pages and orders there are."""
 
     orders: tuple[RecurringOrder, ...]
     total_pages: int
+    total: int
