@@ -130,7 +130,7 @@ def test_further_fields_are_named_as_python_names_them(countermand: Countermand)
     w = countermand.wallet(sol=3)
     order = w.trigger.place("SOL", 1, "USDC", above=200, slippage_bps=77)
     assert w.trigger.order(order)["slippageBps"] == 77
-    pair = w.trigger.place("SOL", 1, "USDC", order_type="oco", tp_price_usd=Decimal("210.5"), slPriceUsd=100)
+    pair = w.trigger.place("SOL", 1, "USDC", order_type="oco", tp_price_usd="210.5", slPriceUsd=100)
     assert w.trigger.order(pair)["tpPriceUsd"] == Decimal("210.5")
     with pytest.raises(TypeError, match=r"tp_price_usd=210\.5 is a float"):
         w.trigger.place("SOL", 1, "USDC", order_type="oco", tp_price_usd=210.5, sl_price_usd=100)
