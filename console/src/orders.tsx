@@ -164,7 +164,7 @@ function Happened() {
   return (
     <section class="happened requests" aria-labelledby="happened-title">
       <h2 id="happened-title">What happens</h2>
-      <Virtual rows={happened.value} height={46} label="Events" empty={null} keyOf={(each) => `${each.family}:${each.seq}:${each.n}`} render={(each) => <HappenedRow event={each} />} />
+      <Virtual rows={happened.value} height={60} label="Events" empty={null} keyOf={(each) => `${each.family}:${each.seq}:${each.n}`} render={(each) => <HappenedRow event={each} />} />
     </section>
   );
 }
@@ -176,7 +176,7 @@ function HappenedRow({ event }: { event: OrderEvent }) {
       <time class="num soft" title={date(event.told.at)}>{clock(event.told.at)}</time>
       <span class={`kind k-${order ? kindOf(order) : event.family}`}>{order ? kindOf(order) : event.family}</span>
       <b class={`e-${event.event}`}>{words(event.event)}</b>
-      <p>{event.told.reason ?? (order ? pairOf(order) : short(event.orderId))}</p>
+      <p title={event.told.reason ?? undefined}>{event.told.reason ?? (order ? pairOf(order) : short(event.orderId))}</p>
     </button>
   );
 }

@@ -149,7 +149,7 @@ function dcaBody(order: Order): Body {
       `order = w.trigger.place_recurring(${named(order.inputMint)}, ${whole(order.amount, order.inputMint)}, ${named(order.outputMint)}, ${options.join(', ')})`,
       'countermand.settle()',
       ...(cancels ? [] : [`countermand.advance(seconds=${every})`, 'countermand.settle()']),
-      `assert countermand.order(order)["roundsFilled"] >= ${cancels || order.minPriceUsd || order.maxPriceUsd ? 0 : 1}`,
+      `assert countermand.order(order)["roundsFilled"] >= ${cancels || order.minPriceUsd || order.maxPriceUsd || !order.roundsFilled ? 0 : 1}`,
     ],
   };
 }

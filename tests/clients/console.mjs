@@ -520,6 +520,27 @@ const scenarios = {
   },
 
   /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
+  /** On a phone, where the list is below the chart. */
+  async showsBelow(page, base, id) {
+    await page.setViewportSize({ width: 390, height: 700 });
+    await page.locator('.orders').evaluate((list) => list.scrollIntoView());
+    const before = await page.evaluate(() => scrollY);
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    const shown = await page.locator('.detail h2').boundingBox();
+    await page.getByRole('button', { name: 'Close the order' }).click();
+    await page.locator('.detail').waitFor({ state: 'detached' });
+    return { before, shown: shown.y, after: await page.evaluate(() => scrollY) };
+  },
+
+  /** Of what happens: the events whose words lie over each other, or over the next one. */
+  async overlaps(page) {
+    const events = page.locator('.happened li');
+    await events.first().waitFor();
+    const found = await events.evaluateAll((all) => all.map((each) => [each.querySelector('b'), each.querySelector('p'), each].map((part) => part.getBoundingClientRect())));
+    return { lines: Math.max(...found.map(([, told]) => told.height)), over: found.filter(([name, told, whole]) => told.top < name.bottom - 1 || told.bottom > whole.bottom).length };
+  },
+
   async figures(page, base, id, symbol, mint) {
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
