@@ -742,12 +742,13 @@ const scenarios = {
       const name = await opens(link);
       shown[name] = await page.locator('.errors-wrapper').count();
     }
-    const tries = async ([api, method, path]) => {
+    const tries = async ([api, method, path, example]) => {
       await opens(page.locator(`#apis a[href="#${api}"]`));
       const block = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
       await block.locator('.opblock-summary-control').click();
       const execute = block.getByRole('button', { name: 'Execute', exact: true });
       const answer = block.locator('.live-responses-table tbody');
+      if (example) await block.locator('.examples-select select').first().selectOption({ label: example });
       await execute.click();
       // A click is lost when the viewer, which another API was chosen in before, is drawn once more.
       if (!await answer.waitFor({ timeout: 10_000 }).then(() => true, () => false)) await execute.click();
@@ -761,8 +762,20 @@ const scenarios = {
     await page.locator('.opblock-summary-control[aria-expanded="true"]').click();
     await page.getByRole('button', { name: 'New wallet' }).click();
     await until('a token', async () => page.locator('input[name="TOKEN"]').inputValue());
+    const wallet = await page.locator('input[name="WALLET"]').inputValue();
+    await page.locator('#values [role=status]', { hasText: `Wallet ${wallet} has 20 SOL` }).waitFor();
     const statuses = [];
-    for (const operation of operations) statuses.push((await tries(operation)).slice(0, 3));
+    for (const operation of operations) {
+      statuses.push((await tries(operation)).slice(0, 3));
+      await page.locator('.opblock-summary-control[aria-expanded="true"]').click();
+    }
+    const signed = () => page.locator('input[name="SIGNED_DEPOSIT"]').inputValue();
+    await opens(page.locator('#apis a').first());
+    must(await signed(), 'the deposit was signed');
+    await page.reload();
+    await page.locator('#values [role=status]', { hasText: 'press New wallet again' }).waitFor();
+    must((await tries(['trigger-v2', 'post', '/trigger/v2/deposit/craft'])).startsWith('200'), 'the token is known still');
+    await until('the older signature is gone', async () => (await signed()) === '');
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(`${base}/docs/curl`);
     await page.evaluate(() => { for (const each of document.querySelectorAll('details')) each.open = true; });

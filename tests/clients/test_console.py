@@ -367,6 +367,9 @@ def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) 
         ("sandbox", "get", "/sandbox/orders/{order_id}"),
         ("trigger-v2", "post", f"{v2}/orders/price/cancel/{{order_id}}"),
         ("trigger-v2", "post", f"{v2}/orders/price/confirm-cancel/{{order_id}}"),
+        ("trigger-v2", "post", f"{v2}/deposit/craft", "a recurring order"),
+        ("trigger-v2", "post", f"{v2}/orders/dca"),
+        ("trigger-v2", "get", f"{v2}/orders/history/dca/{{order_id}}"),
         ("trigger-v1", "post", "/trigger/v1/createOrder"),
         ("trigger-v1", "post", "/trigger/v1/execute"),
     ]
