@@ -78,6 +78,9 @@ let stream = new AbortController();
 /** What is read is read as long as the stream is there: an answer that comes later is of another time, or never comes. */
 const read = <T>(path: string): Promise<T> => ask<T>('GET', path, undefined, undefined, stream.signal);
 
+/** The page names tokens to the venue by their mints, which its user did not type. */
+const withSymbols = (words: string): string => words.replace(/[1-9A-HJ-NP-Za-km-z]{32,44}/g, (mint) => tokens.value.get(mint)?.symbol ?? mint);
+
 let syncedAt = performance.now();
 /** The venue's clock. */
 export function now(): number {
@@ -97,7 +100,7 @@ export async function attempt<T>(what: string, doing: () => Promise<T>): Promise
   try {
     return await doing();
   } catch (problem) {
-    toast(`${what}: ${problem instanceof Error ? problem.message : problem}`, true);
+    toast(`${what}: ${withSymbols(problem instanceof Error ? problem.message : String(problem))}`, true);
     return undefined;
   }
 }

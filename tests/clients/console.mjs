@@ -570,11 +570,14 @@ const scenarios = {
     await open.getByLabel('Impact on SOL in basis points').fill('7');
     await page.keyboard.press('Enter');
     shown.liquidity = await until('the impact', async () => { const { [mint]: own } = await ask(base, 'GET', '/sandbox/liquidity'); return own.impactBps === 7 && own; });
+    await open.getByLabel('Impact on SOL in basis points').fill('10001');
+    await page.keyboard.press('Enter');
+    await page.locator('.toasts .bad', { hasText: 'Liquidity not set: SOL.impactBps: 10001 is not between 0 and 10000' }).waitFor();
     open = await drawer(page, 'faults');
     const swaps = open.getByLabel('fail swaps');
     await swaps.fill('1.5');
     await swaps.press('Enter');
-    await page.locator('.toasts .bad').waitFor();
+    await page.locator('.toasts .bad', { hasText: 'Fault not set' }).waitFor();
     await until('what is so', async () => (await swaps.inputValue()) === '0');
     await page.keyboard.press('Escape');
     return shown;
