@@ -27,6 +27,7 @@ export const sandbox = signal<Sandbox | null>(null);
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
 /** Whether the venue has more of them than it shows at once. */
 export const moreOrders = signal(false);
+export const moreOfBooks = signal(false);
 export const requests = signal<readonly RequestSummary[]>([]);
 /** Whether the venue may remember more of them than the page does. */
 export const olderRequests = signal(false);
@@ -179,6 +180,7 @@ const isOnChain = (order: Order): boolean => order.family === 'limit' || order.f
 /** Those that rest, and the newest of the others: a market maker leaves thousands behind. */
 async function booksOrders(): Promise<Order[]> {
   const [resting, newest] = await Promise.all([listed(`family=book&state=wait&limit=${BOOK_ORDERS.resting}`), listed(`family=book&limit=${BOOK_ORDERS.newest}`)]);
+  moreOfBooks.value = resting.length >= BOOK_ORDERS.resting || newest.length >= BOOK_ORDERS.newest;
   return [...newest, ...resting];
 }
 

@@ -595,6 +595,21 @@ const scenarios = {
     return [...counts, found, await page.locator('.order-row').count(), await page.getByLabel('Find an order').inputValue()];
   },
 
+  /** Of the orders of the books, among which a market maker's quotes are. */
+  async countsQuotes(page, base) {
+    const counts = () => page.locator('.orders .count').allTextContents();
+    await ask(base, 'POST', '/sandbox/tanx/market-maker', { market: 'btcusdc', price: '60000', everyMs: 60_000 });
+    await until('quotes', async () => (await ask(base, 'GET', '/sandbox/orders?family=book&state=wait')).orders.length === 10);
+    await page.reload();
+    await page.locator('.orders .empty, .order-row').first().waitFor();
+    const before = await counts();
+    await page.getByLabel('Family').selectOption('book');
+    await page.locator('.order-row').first().waitFor();
+    const shown = [await counts(), await page.locator('.order-row').count(), await page.locator('.order-row .at').first().textContent()];
+    await ask(base, 'DELETE', '/sandbox/tanx/market-maker');
+    return [before, ...shown];
+  },
+
   /** An order that was chosen already is shown again; one that cannot be shown leaves no page that loads for ever. */
   async showsAgain(page, base, id) {
     await row(page, id).click();

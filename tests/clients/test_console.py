@@ -337,6 +337,14 @@ def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, o
     assert does(browser, empty, "counts", withdrawing) == ["2", 2, "None of these. Show all 3", 3, ""]
 
 
+def test_quotes_are_counted_where_they_are_listed(browser: Browser, empty: Venue) -> None:
+    without, counted, rows, price = does(browser, empty, "countsQuotes")
+    assert without == ["0", "0"]
+    assert counted == ["10", "10"]
+    assert rows == 10
+    assert re.fullmatch(r"\d\d,\d{3}\.\d\d", price)
+
+
 def test_an_order_that_cannot_be_shown_says_why(browser: Browser, empty: Venue, owner: Trader) -> None:
     loads, gone = does(browser, empty, "showsAgain", owner.places(SELL))
     assert loads == "Not shown: the venue loads its orders"
