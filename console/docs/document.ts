@@ -40,11 +40,14 @@ function operation(described: Json, numbers: Set<string>): void {
     parameter.example = `$${parameter['x-variable']}`;
   }
   const content = described['requestBody']?.content['application/json'];
+  const examples: Json[] = content?.examples ? Object.values<Json>(content.examples).map((each) => each['value']) : [content?.example];
   for (const [pointer, name] of Object.entries<string>(content?.['x-variables'] ?? {})) {
     const steps = pointer.split('/').slice(1);
     const last = steps.pop()!;
-    const holder = steps.reduce((node, step) => node[step], content.example);
-    if (typeof holder[last] === 'number') numbers.add(name);
-    holder[last] = `$${name}`;
+    for (const example of examples) {
+      const holder = steps.reduce((node, step) => node[step], example);
+      if (typeof holder[last] === 'number') numbers.add(name);
+      holder[last] = `$${name}`;
+    }
   }
 }

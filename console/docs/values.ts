@@ -14,10 +14,11 @@ export class Values {
   private meanings: Record<string, string> = {};
   private numbers = new Set<string>();
   private wallet: Wallet | undefined;
-  private readonly missing = document.createElement('p');
+  /** Of the new wallet, or what the last request lacked. */
+  private readonly status = document.createElement('p');
 
   constructor(private readonly section: HTMLElement, private readonly sandbox: boolean) {
-    this.missing.setAttribute('role', 'status');
+    this.status.setAttribute('role', 'status');
   }
 
   /** The variables of an API, each with an input. */
@@ -29,13 +30,14 @@ export class Values {
     const title = document.createElement('summary');
     title.textContent = 'The values of the examples';
     all.append(title, ...Object.keys(meanings).map((name) => this.row(name)));
-    this.section.replaceChildren(...this.introduction(), this.missing, all);
+    this.section.replaceChildren(...this.introduction(), this.status, all);
     this.section.hidden = Object.keys(meanings).length === 0;
+    if (this.sandbox && !this.wallet && sessionStorage.getItem(`${KEY}WALLET`)) this.status.textContent = 'The page was loaded anew, and its wallet’s key is gone: press New wallet again, or sign yourself.';
   }
 
   /** A request is about to leave: whether all that it needs is known is said of this one. */
   begin(): void {
-    this.missing.textContent = '';
+    this.status.textContent = '';
   }
 
   inText(text: string): string {
@@ -65,7 +67,7 @@ export class Values {
   /** Undefined, and said so to the user: the request is sent all the same, and its answer says what it lacks. */
   private known(name: string): string | undefined {
     const value = sessionStorage.getItem(KEY + name);
-    if (!value) this.missing.append(`$${name} is not known yet. `);
+    if (!value) this.status.append(`$${name} is not known yet. `);
     return value || undefined;
   }
 
@@ -101,7 +103,7 @@ export class Values {
     this.wallet = wallet;
     this.set('WALLET', wallet.address);
     this.set('TOKEN', token);
-    this.missing.textContent = '';
+    this.status.textContent = `Wallet ${wallet.address} has 20 SOL, 1,000 USDC and 1,000 JUP, and is signed in to Trigger v2.`;
   }
 
   private row(name: string): HTMLElement {
@@ -124,11 +126,12 @@ export class Values {
 
 type Learns = (answer: Answer, wallet: Wallet | undefined, body: any) => Promise<Learnt> | Learnt;
 
-const signed = (wallet: Wallet | undefined, transaction: string | undefined): Promise<string> | undefined =>
-  wallet && transaction ? wallet.signTransaction(transaction) : undefined;
+/** Without the key of its wallet, nothing: what was signed before is of another transaction. */
+const signed = async (wallet: Wallet | undefined, transaction: string | undefined): Promise<string | undefined> =>
+  (transaction ? wallet?.signTransaction(transaction) ?? '' : undefined);
 
 const LEARNT: [RegExp, Learns][] = [
-  [/^POST \/trigger\/v2\/auth\/challenge$/, async ({ challenge }, wallet) => ({ SIGNATURE: wallet && challenge && base58(await wallet.sign(new TextEncoder().encode(challenge))) })],
+  [/^POST \/trigger\/v2\/auth\/challenge$/, async ({ challenge }, wallet) => ({ SIGNATURE: challenge && (wallet ? base58(await wallet.sign(new TextEncoder().encode(challenge))) : '') })],
   [/^POST \/trigger\/v2\/auth\/verify$/, ({ token }) => ({ TOKEN: token })],
   [/^POST \/trigger\/v2\/deposit\/craft$/, async ({ requestId, transaction }, wallet, body) => {
     const kind = body?.orderType === 'dca' ? 'DCA_' : '';

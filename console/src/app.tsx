@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import { isVenue } from './api';
 import { Chart } from './chart';
 import { DRAWERS, Drawer, setPrice, TITLES } from './drawers';
@@ -75,6 +75,7 @@ const TABS: readonly ('order' | 'requests')[] = isVenue ? ['order'] : ['order', 
 
 function Console() {
   const chosen = selected.value;
+  useInSight(chosen ?? opened.value?.number ?? null);
   useEffect(() => {
     const keys = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
@@ -110,6 +111,16 @@ function Console() {
       <div class="toasts" role="status" aria-live="polite">{toasts.value.map((each) => <p key={each.id} class={each.bad ? 'bad' : ''}>{each.text}</p>)}</div>
     </>
   );
+}
+
+/** On a phone what is chosen is shown above the chart, and its list may be a screen below. What is closed leaves the page as it was. */
+function useInSight(chosen: string | number | null): void {
+  const before = useMemo(() => scrollY, [chosen]); // Before the page gets shorter.
+  useLayoutEffect(() => {
+    if (chosen === null || !matchMedia('(max-width: 1020px)').matches) return;
+    document.querySelector('.panel.side')?.scrollIntoView();
+    return () => scrollTo(0, before);
+  }, [chosen]);
 }
 
 /** Why orders do not fill at this venue, if it lacks something. */

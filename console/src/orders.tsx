@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest, hasTerms } from './pytest';
-import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOrders, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOfBooks, moreOrders, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
@@ -21,11 +21,14 @@ const isQuote = (order: Order): boolean => order.account !== undefined && makers
 /** What still happens by itself, or is its wallet's to bring to an end. */
 const isWaiting = (order: Order): boolean => isResting(order) || order.state === 'pending_withdraw';
 
+/** A market maker's quotes are among the orders of the books alone. */
+const isOfFamily = (order: Order): boolean => (family.value ? order.family === family.value : !isQuote(order));
+
 const shown = computed(() => {
   const text = search.value.trim().toLowerCase();
   return sorted.value.filter((order) =>
     (filter.value === 'all' || isWaiting(order) || String(order.id) === selected.value)
-    && (family.value ? order.family === family.value : !isQuote(order))
+    && isOfFamily(order)
     && (!text || `${order.id} ${order.wallet ?? order.account ?? ''} ${order.market ?? ''} ${symbol(order.inputMint)}/${symbol(order.outputMint)}`.toLowerCase().includes(text)));
 });
 
@@ -45,7 +48,7 @@ function sizeOf(order: Order): string {
 
 function atOf(order: Order): string {
   if (order.legs) return order.legs.map((leg) => `${signOf(leg)} ${dollars(leg.triggerPriceUsd)}`).join('  ');
-  if (order.family === 'book') return order.price ?? 'market';
+  if (order.family === 'book') return order.price ? dollars(order.price) : 'market';
   if (order.rounds) return `${order.roundsFilled} of ${order.rounds} rounds`;
   if (order.family === 'limit') return order.takingAmount ? `for ${amount(order.takingAmount, decimals(order.outputMint))} ${symbol(order.outputMint)}` : '';
   if (order.cycleSeconds) return `each ${span(order.cycleSeconds * 1000)}`;
@@ -75,14 +78,15 @@ function Row({ order }: { order: Order }) {
 export function Orders() {
   const rows = shown.value;
   const all = sorted.value.filter((each) => !isQuote(each)).length;
-  const open = sorted.value.filter((each) => isWaiting(each) && !isQuote(each)).length;
-  const more = moreOrders.value && '+';
+  const counted = sorted.value.filter(isOfFamily);
+  const open = counted.filter(isWaiting).length;
+  const more = (family.value === 'book' ? moreOfBooks : moreOrders).value && '+';
   const narrowed = search.value.trim() !== '' || family.value !== '';
   const showAll = () => batch(() => { filter.value = 'all'; family.value = ''; search.value = ''; });
   return (
     <section class="panel orders" aria-labelledby="orders-title">
       <header class="panel-head">
-        <h2 id="orders-title">Orders <span class="count">{all}{more}</span></h2>
+        <h2 id="orders-title">Orders <span class="count">{counted.length}{more}</span></h2>
         <div class="segmented" role="group" aria-label="Which orders">
           <button aria-pressed={filter.value === 'resting'} onClick={() => { filter.value = 'resting'; }}>Waiting <span class="count">{open}{more}</span></button>
           <button aria-pressed={filter.value === 'all'} onClick={() => { filter.value = 'all'; }}>All</button>
@@ -164,7 +168,7 @@ function Happened() {
   return (
     <section class="happened requests" aria-labelledby="happened-title">
       <h2 id="happened-title">What happens</h2>
-      <Virtual rows={happened.value} height={46} label="Events" empty={null} keyOf={(each) => `${each.family}:${each.seq}:${each.n}`} render={(each) => <HappenedRow event={each} />} />
+      <Virtual rows={happened.value} height={60} label="Events" empty={null} keyOf={(each) => `${each.family}:${each.seq}:${each.n}`} render={(each) => <HappenedRow event={each} />} />
     </section>
   );
 }
@@ -176,7 +180,7 @@ function HappenedRow({ event }: { event: OrderEvent }) {
       <time class="num soft" title={date(event.told.at)}>{clock(event.told.at)}</time>
       <span class={`kind k-${order ? kindOf(order) : event.family}`}>{order ? kindOf(order) : event.family}</span>
       <b class={`e-${event.event}`}>{words(event.event)}</b>
-      <p>{event.told.reason ?? (order ? pairOf(order) : short(event.orderId))}</p>
+      <p title={event.told.reason ?? undefined}>{event.told.reason ?? (order ? pairOf(order) : short(event.orderId))}</p>
     </button>
   );
 }

@@ -87,10 +87,10 @@ function triggerBody(order: Order): Body {
   const leg = (role: Leg['role']): Leg | undefined => order.legs?.find((each) => each.role === role);
   const entry = leg('trigger'), profit = leg('take_profit'), loss = leg('stop_loss');
   const options: string[] = [];
-  if (entry?.trailingBps !== undefined) options.push(`triggerCondition="${entry.triggerCondition}"`, `trailingBps=${entry.trailingBps}`);
+  if (entry?.trailingBps !== undefined) options.push(`trigger_condition="${entry.triggerCondition}"`, `trailing_bps=${entry.trailingBps}`);
   else if (entry) options.push(`${entry.triggerCondition}="${entry.triggerPriceUsd}"`);
-  if (order.orderType !== 'single') options.push(`orderType="${order.orderType}"`);
-  if (profit && loss) options.push(`tpPriceUsd=${profit.triggerPriceUsd}`, `slPriceUsd=${loss.triggerPriceUsd}`);
+  if (order.orderType !== 'single') options.push(`order_type="${order.orderType}"`);
+  if (profit && loss) options.push(`tp_price_usd="${profit.triggerPriceUsd}"`, `sl_price_usd="${loss.triggerPriceUsd}"`);
   const usual = ['USDC', 'USDT'].includes(symbol(order.inputMint)) ? order.outputMint : order.inputMint;
   if (watched !== usual) options.push(`trigger=${named(watched)}`);
   const sells = order.inputMint === watched;
@@ -139,8 +139,8 @@ const trailed = (leg: Leg, mark: number): string => rounded(mark * (1 + ((leg.tr
 function dcaBody(order: Order): Body {
   const rounds = order.rounds ?? 2, every = order.intervalSeconds ?? 60;
   const cancels = order.state === 'cancelled' || order.state === 'pending_withdraw';
-  const bounds = (['min', 'max'] as const).flatMap((each) => { const bound = order[`${each}PriceUsd`]; return bound ? [`${each}PriceUsd=${bound}`] : []; });
-  const options = [`rounds=${rounds}`, `every_s=${every}`, ...(bounds.length ? ['orderType="price_conditional"', `triggerMint="${order.triggerMint}"`] : []), ...bounds];
+  const bounds = (['min', 'max'] as const).flatMap((each) => { const bound = order[`${each}PriceUsd`]; return bound ? [`${each}_price_usd="${bound}"`] : []; });
+  const options = [`rounds=${rounds}`, `every_s=${every}`, ...(bounds.length ? ['order_type="price_conditional"', `trigger_mint="${order.triggerMint}"`] : []), ...bounds];
   const least = worth(order, order.amount, LEAST.trigger * rounds);
   return {
     lines: [
@@ -149,7 +149,7 @@ function dcaBody(order: Order): Body {
       `order = w.trigger.place_recurring(${named(order.inputMint)}, ${whole(order.amount, order.inputMint)}, ${named(order.outputMint)}, ${options.join(', ')})`,
       'countermand.settle()',
       ...(cancels ? [] : [`countermand.advance(seconds=${every})`, 'countermand.settle()']),
-      `assert countermand.order(order)["roundsFilled"] >= ${cancels || order.minPriceUsd || order.maxPriceUsd ? 0 : 1}`,
+      `assert countermand.order(order)["roundsFilled"] >= ${cancels || order.minPriceUsd || order.maxPriceUsd || !order.roundsFilled ? 0 : 1}`,
     ],
   };
 }

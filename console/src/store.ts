@@ -27,6 +27,7 @@ export const sandbox = signal<Sandbox | null>(null);
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
 /** Whether the venue has more of them than it shows at once. */
 export const moreOrders = signal(false);
+export const moreOfBooks = signal(false);
 export const requests = signal<readonly RequestSummary[]>([]);
 /** Whether the venue may remember more of them than the page does. */
 export const olderRequests = signal(false);
@@ -78,6 +79,9 @@ let stream = new AbortController();
 /** What is read is read as long as the stream is there: an answer that comes later is of another time, or never comes. */
 const read = <T>(path: string): Promise<T> => ask<T>('GET', path, undefined, undefined, stream.signal);
 
+/** The page names tokens to the venue by their mints, which its user did not type. */
+const withSymbols = (words: string): string => words.replace(/[1-9A-HJ-NP-Za-km-z]{32,44}/g, (mint) => tokens.value.get(mint)?.symbol ?? mint);
+
 let syncedAt = performance.now();
 /** The venue's clock. */
 export function now(): number {
@@ -97,7 +101,7 @@ export async function attempt<T>(what: string, doing: () => Promise<T>): Promise
   try {
     return await doing();
   } catch (problem) {
-    toast(`${what}: ${problem instanceof Error ? problem.message : problem}`, true);
+    toast(`${what}: ${withSymbols(problem instanceof Error ? problem.message : String(problem))}`, true);
     return undefined;
   }
 }
@@ -175,8 +179,10 @@ const isOnChain = (order: Order): boolean => order.family === 'limit' || order.f
 
 /** Those that rest, also stops, and the newest of the others: a market maker leaves thousands behind. */
 async function booksOrders(): Promise<Order[]> {
-  const resting = ['wait', 'pending'].map((state) => `state=${state}&limit=${BOOK_ORDERS.resting}`);
-  return (await Promise.all([`limit=${BOOK_ORDERS.newest}`, ...resting].map((asked) => listed(`family=book&${asked}`)))).flat();
+  const asked = [`limit=${BOOK_ORDERS.newest}`, ...['wait', 'pending'].map((state) => `state=${state}&limit=${BOOK_ORDERS.resting}`)];
+  const lists = await Promise.all(asked.map((each) => listed(`family=book&${each}`)));
+  moreOfBooks.value = lists.some((list, n) => list.length >= (n === 0 ? BOOK_ORDERS.newest : BOOK_ORDERS.resting));
+  return lists.flat();
 }
 
 const dirty = new Set<string>();

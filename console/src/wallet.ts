@@ -24,6 +24,7 @@ export class Wallet {
   private constructor(private readonly keys: CryptoKeyPair, private readonly key: Uint8Array, readonly address: string) {}
 
   static async make(): Promise<Wallet> {
+    if (!isSecureContext) throw new Error('a browser makes no keys for a page that came by HTTP from another machine');
     const keys = (await crypto.subtle.generateKey({ name: 'Ed25519' }, false, ['sign', 'verify']).catch(() => {
       throw new Error('this browser has no Ed25519, which a Solana wallet signs with');
     })) as CryptoKeyPair;

@@ -38,7 +38,10 @@ _HEADER: Final = "x-header"
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """`example`: of the body. `security`: the name of a security scheme of the document. `may_be_empty`: the body."""
+    """`example`: of the body. `security`: the name of a security scheme of the document. `may_be_empty`: the body.
+
+    `examples`: instead of one, several by name, which have the same variables in the same places.
+    """
 
     method: str
     path: str
@@ -47,6 +50,7 @@ class Operation(msgspec.Struct, frozen=True):
     parameters: Sequence[Parameter] = ()
     body: Schema | None = None
     example: Any = None
+    examples: Mapping[str, Any] = {}
     security: str | None = None
     may_be_empty: bool = False
 
@@ -67,7 +71,7 @@ def document(
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
         examples += [parameter.get("example") for parameter in operation.parameters]
-        examples.append(operation.example)
+        examples += [operation.example, *operation.examples.values()]
     resolved, components = _resolved(paths, described_as)
     return {
         "openapi": "3.1.0",
@@ -123,9 +127,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.parameters:
         described["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body is not None:
-        used = {pointer: variable.name for pointer, variable in _variables(operation.example)}
-        example = {"example": _plain(operation.example)} | ({_VARIABLES: used} if used else {})
-        described["requestBody"] = {"required": not operation.may_be_empty, "content": _json(operation.body, example)}
+        content = _json(operation.body, _examples(operation))
+        described["requestBody"] = {"required": not operation.may_be_empty, "content": content}
     if operation.security is not None:
         described["security"] = [{operation.security: []}]
     return described
@@ -135,6 +138,16 @@ def operation_id(method: str, path: str) -> str:
     """By which generators of code name a function: `patchTriggerV2OrdersPriceByOrderId`. No two share one."""
     words = _WORD.findall(_IN_BRACES.sub(r"by_\1", path))
     return method + "".join(word[0].upper() + word[1:] for word in words)
+
+
+def _examples(operation: Operation) -> dict[str, Any]:
+    """Of the body."""
+    several = [*operation.examples.values()] or [operation.example]
+    used, *others = ({pointer: variable.name for pointer, variable in _variables(each)} for each in several)
+    assert all(other == used for other in others), f"the examples of {operation.path} have other variables"
+    named = {name: {"value": _plain(each)} for name, each in operation.examples.items()}
+    shown = {"examples": named} if named else {"example": _plain(operation.example)}
+    return shown | ({_VARIABLES: used} if used else {})
 
 
 def _content(schema: Schema) -> dict[str, Any]:

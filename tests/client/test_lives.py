@@ -65,6 +65,7 @@ def test_a_price_order_is_placed_and_withdrawn(clients: Clients, venue: Venue, k
     assert client.trigger.withdraw(placed.id) == withdrawn
     [event] = [each for each in client.trigger.order(placed.id).events if each.type == "withdrawal"]
     assert event.tx_signature == withdrawn.tx_signature
+    assert client.sandbox.audit()["ok"]
 
 
 def test_an_otoco_whose_parent_is_filled_gives_back_what_it_bought(clients: Clients) -> None:

@@ -545,6 +545,27 @@ const scenarios = {
   },
 
   /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
+  /** On a phone, where the list is below the chart. */
+  async showsBelow(page, base, id) {
+    await page.setViewportSize({ width: 390, height: 700 });
+    await page.locator('.orders').evaluate((list) => list.scrollIntoView());
+    const before = await page.evaluate(() => scrollY);
+    await row(page, id).click();
+    await page.locator('.timeline').waitFor();
+    const shown = await page.locator('.detail h2').boundingBox();
+    await page.getByRole('button', { name: 'Close the order' }).click();
+    await page.locator('.detail').waitFor({ state: 'detached' });
+    return { before, shown: shown.y, after: await page.evaluate(() => scrollY) };
+  },
+
+  /** Of what happens: the events whose words lie over each other, or over the next one. */
+  async overlaps(page) {
+    const events = page.locator('.happened li');
+    await events.first().waitFor();
+    const found = await events.evaluateAll((all) => all.map((each) => [each.querySelector('b'), each.querySelector('p'), each].map((part) => part.getBoundingClientRect())));
+    return { lines: Math.max(...found.map(([, told]) => told.height)), over: found.filter(([name, told, whole]) => told.top < name.bottom - 1 || told.bottom > whole.bottom).length };
+  },
+
   async figures(page, base, id, symbol, mint) {
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
@@ -574,11 +595,14 @@ const scenarios = {
     await open.getByLabel('Impact on SOL in basis points').fill('7');
     await page.keyboard.press('Enter');
     shown.liquidity = await until('the impact', async () => { const { [mint]: own } = await ask(base, 'GET', '/sandbox/liquidity'); return own.impactBps === 7 && own; });
+    await open.getByLabel('Impact on SOL in basis points').fill('10001');
+    await page.keyboard.press('Enter');
+    await page.locator('.toasts .bad', { hasText: 'Liquidity not set: SOL.impactBps: 10001 is not between 0 and 10000' }).waitFor();
     open = await drawer(page, 'faults');
     const swaps = open.getByLabel('fail swaps');
     await swaps.fill('1.5');
     await swaps.press('Enter');
-    await page.locator('.toasts .bad').waitFor();
+    await page.locator('.toasts .bad', { hasText: 'Fault not set' }).waitFor();
     await until('what is so', async () => (await swaps.inputValue()) === '0');
     await page.keyboard.press('Escape');
     return shown;
@@ -594,6 +618,21 @@ const scenarios = {
     const found = await text();
     await page.getByRole('button', { name: /^Show all/ }).click();
     return [...counts, found, await page.locator('.order-row').count(), await page.getByLabel('Find an order').inputValue()];
+  },
+
+  /** Of the orders of the books, among which a market maker's quotes are. */
+  async countsQuotes(page, base) {
+    const counts = () => page.locator('.orders .count').allTextContents();
+    await ask(base, 'POST', '/sandbox/tanx/market-maker', { market: 'btcusdc', price: '60000', everyMs: 60_000 });
+    await until('quotes', async () => (await ask(base, 'GET', '/sandbox/orders?family=book&state=wait')).orders.length === 10);
+    await page.reload();
+    await page.locator('.orders .empty, .order-row').first().waitFor();
+    const before = await counts();
+    await page.getByLabel('Family').selectOption('book');
+    await page.locator('.order-row').first().waitFor();
+    const shown = [await counts(), await page.locator('.order-row').count(), await page.locator('.order-row .at').first().textContent()];
+    await ask(base, 'DELETE', '/sandbox/tanx/market-maker');
+    return [before, ...shown];
   },
 
   /** An order that was chosen already is shown again; one that cannot be shown leaves no page that loads for ever. */
@@ -746,12 +785,13 @@ const scenarios = {
       const name = await opens(link);
       shown[name] = await page.locator('.errors-wrapper').count();
     }
-    const tries = async ([api, method, path]) => {
+    const tries = async ([api, method, path, example]) => {
       await opens(page.locator(`#apis a[href="#${api}"]`));
       const block = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
       await block.locator('.opblock-summary-control').click();
       const execute = block.getByRole('button', { name: 'Execute', exact: true });
       const answer = block.locator('.live-responses-table tbody');
+      if (example) await block.locator('.examples-select select').first().selectOption({ label: example });
       await execute.click();
       // A click is lost when the viewer, which another API was chosen in before, is drawn once more.
       if (!await answer.waitFor({ timeout: 10_000 }).then(() => true, () => false)) await execute.click();
@@ -765,8 +805,20 @@ const scenarios = {
     await page.locator('.opblock-summary-control[aria-expanded="true"]').click();
     await page.getByRole('button', { name: 'New wallet' }).click();
     await until('a token', async () => page.locator('input[name="TOKEN"]').inputValue());
+    const wallet = await page.locator('input[name="WALLET"]').inputValue();
+    await page.locator('#values [role=status]', { hasText: `Wallet ${wallet} has 20 SOL` }).waitFor();
     const statuses = [];
-    for (const operation of operations) statuses.push((await tries(operation)).slice(0, 3));
+    for (const operation of operations) {
+      statuses.push((await tries(operation)).slice(0, 3));
+      await page.locator('.opblock-summary-control[aria-expanded="true"]').click();
+    }
+    const signed = () => page.locator('input[name="SIGNED_DEPOSIT"]').inputValue();
+    await opens(page.locator('#apis a').first());
+    must(await signed(), 'the deposit was signed');
+    await page.reload();
+    await page.locator('#values [role=status]', { hasText: 'press New wallet again' }).waitFor();
+    must((await tries(['trigger-v2', 'post', '/trigger/v2/deposit/craft'])).startsWith('200'), 'the token is known still');
+    await until('the older signature is gone', async () => (await signed()) === '');
     await page.setViewportSize({ width: 390, height: 844 });
     await page.goto(`${base}/docs/curl`);
     await page.evaluate(() => { for (const each of document.querySelectorAll('details')) each.open = true; });

@@ -178,7 +178,10 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
     orders.append(owner.places(otoco(sell=20 * USDC, buy=SOL, below=140, take_profit=170, stop_loss=145)))
     plan = dca(sell=90 * USDC, rounds=6, every_s=60)
     conditional = plan.but({"orderType": "price_conditional", "triggerMint": JUP.mint, "minPriceUsd": 3})
-    orders += [DcaTrader(owner).places(each) for each in (plan, conditional)]
+    costs: dict[str, object] = {"symbol": "DEAR", "decimals": 0, "price": "123456789"}
+    dear = Token("DEAR", empty.ask("POST", "/sandbox/tokens", costs).ok()["tokens"][-1]["mint"], 0)
+    buys_nothing = dca(sell=90 * USDC, buy=dear, rounds=6, every_s=60)
+    orders += [DcaTrader(owner).places(each) for each in (plan, conditional, buys_nothing)]
     texts = does(browser, empty, "copies", [*orders, *placed_elsewhere(empty, owner).values()])
     assert 'w.trigger.place("SOL", 1, "USDC", above="160")' in texts[0]
     passes(tmp_path, texts)
@@ -321,6 +324,22 @@ def test_figures_are_whole(browser: Browser, empty: Venue, owner: Trader) -> Non
     empty.deepens_pools()
 
 
+def test_on_a_phone_an_order_that_is_tapped_is_in_sight(browser: Browser, empty: Venue, owner: Trader) -> None:
+    looked = does(browser, empty, "showsBelow", owner.places(SELL))
+    assert looked["before"] > 100
+    assert 0 < looked["shown"] < 300
+    assert looked["after"] == looked["before"]
+
+
+def test_words_of_two_lines_lie_over_nothing(browser: Browser, empty: Venue, owner: Trader) -> None:
+    long: dict[str, object] = {"symbol": "W" * 32, "decimals": 6, "price": "98765432.12"}
+    token = Token("W" * 32, empty.ask("POST", "/sandbox/tokens", long).ok()["tokens"][-1]["mint"], 6)
+    owner.places(single(sell=20 * USDC, buy=token, below=93827160))
+    looked = does(browser, empty, "overlaps")
+    assert looked["lines"] > 20
+    assert looked["over"] == 0
+
+
 def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, owner: Trader) -> None:
     owner.places(SELL)
     withdrawing = owner.places(SELL)
@@ -328,6 +347,14 @@ def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, o
     cancelled = owner.places(SELL)
     owner.confirms(cancelled, owner.cancels(cancelled)).ok()
     assert does(browser, empty, "counts", withdrawing) == ["2", 2, "None of these. Show all 3", 3, ""]
+
+
+def test_quotes_are_counted_where_they_are_listed(browser: Browser, empty: Venue) -> None:
+    without, counted, rows, price = does(browser, empty, "countsQuotes")
+    assert without == ["0", "0"]
+    assert counted == ["10", "10"]
+    assert rows == 10
+    assert re.fullmatch(r"\d\d,\d{3}\.\d\d", price)
 
 
 def test_an_order_that_cannot_be_shown_says_why(browser: Browser, empty: Venue, owner: Trader) -> None:
@@ -360,6 +387,9 @@ def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) 
         ("sandbox", "get", "/sandbox/orders/{order_id}"),
         ("trigger-v2", "post", f"{v2}/orders/price/cancel/{{order_id}}"),
         ("trigger-v2", "post", f"{v2}/orders/price/confirm-cancel/{{order_id}}"),
+        ("trigger-v2", "post", f"{v2}/deposit/craft", "a recurring order"),
+        ("trigger-v2", "post", f"{v2}/orders/dca"),
+        ("trigger-v2", "get", f"{v2}/orders/history/dca/{{order_id}}"),
         ("trigger-v1", "post", "/trigger/v1/createOrder"),
         ("trigger-v1", "post", "/trigger/v1/execute"),
     ]

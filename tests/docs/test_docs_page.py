@@ -31,7 +31,7 @@ Name = tuple[str, str]
 
 
 class Page(HTMLParser):
-    """The commands by method and path, the statuses that each names, and the variables of the whole page."""
+    """The commands by method and path, the second of one with a `'`; the statuses that each names; all variables."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -40,6 +40,7 @@ class Page(HTMLParser):
         self.variables: set[str] = set()
         self._tags: list[str] = []
         self._method = self._path = ""
+        self._shown = 0
         self.feed(html)
 
     @property
@@ -50,6 +51,7 @@ class Page(HTMLParser):
         self._tags.append(tag)
         if ("class", "method") in attrs:
             self._method = self._path = ""
+            self._shown = 0
 
     def handle_endtag(self, tag: str) -> None:
         while self._tags and self._tags.pop() != tag:
@@ -63,7 +65,8 @@ class Page(HTMLParser):
             elif tag == "code" and not self._path:
                 self._path = data
         elif tag == "pre":
-            self.commands[self._name] = data
+            self.commands[self._method, self._path + "'" * self._shown] = data
+            self._shown += 1
         elif tag == "code" and data.startswith("$"):
             self.variables.add(data[1:])
         elif tag == "code" and re.fullmatch(r"\d{3}", data):
@@ -98,7 +101,7 @@ class Shell:
             ["bash", "-eu", "-c", pasted], env=self.variables, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, (pasted, done.stderr)
-        first = self.page.statuses[name][0]
+        first = self.page.statuses[method, path.rstrip("'")][0]
         assert int(done.stdout) == first, (pasted, done.stdout, said.read_text())
         self.run.append(name)
         return said.read_bytes()
@@ -164,9 +167,7 @@ def trades_by_trigger_v2(shell: Shell, wallet: Keypair) -> None:
 
 
 def trades_in_rounds(shell: Shell, wallet: Keypair) -> None:
-    asked = {"inputMint": SOL.mint, "outputMint": USDC.mint, "userAddress": str(wallet.pubkey())}
-    body = asked | {"amount": "1000000000", "orderType": "dca"}
-    deposit = shell.venue.ask("POST", f"{V2}/deposit/craft", body, token=shell.variables["TOKEN"]).ok()
+    deposit = shell.pastes("POST", f"{V2}/deposit/craft'")
     shell.sets(DCA_DEPOSIT_REQUEST_ID=deposit["requestId"], SIGNED_DCA_DEPOSIT=signed(deposit["transaction"], wallet))
     shell.sets(DCA_ORDER_ID=shell.pastes("POST", f"{V2}/orders/dca")["id"])
     shell.venue.settles()
@@ -260,8 +261,8 @@ def looks_at_the_sandbox(shell: Shell) -> None:
 
 def test_every_command_names_its_errors_too(shell: Shell) -> None:
     """A6. But for what cannot be asked wrongly."""
-    for name in shell.page.commands:
-        statuses = shell.page.statuses[name]
+    assert set(shell.page.statuses) == {(method, path.rstrip("'")) for method, path in shell.page.commands}
+    for name, statuses in shell.page.statuses.items():
         assert any(status >= 400 for status in statuses) or name[1].startswith("/main/stat/"), name
 
 
@@ -272,7 +273,9 @@ def test_every_example_is_what_its_schema_says(shell: Shell) -> None:
         for path, method, operation in operations(document):
             if "requestBody" in operation:
                 content = operation["requestBody"]["content"]["application/json"]
-                assert fits(content["example"], content["schema"], document), (path, method)
+                named = [each["value"] for each in content.get("examples", {}).values()]
+                for example in named or [content["example"]]:
+                    assert fits(example, content["schema"], document), (path, method)
             for parameter in operation.get("parameters", ()):
                 assert "example" in parameter or not parameter.get("required"), (path, parameter["name"])
                 if "example" in parameter:

@@ -24,7 +24,10 @@ def test_the_console_of_either_root_is_among_the_urls(sandbox: bool, capsys: pyt
 
 def test_a_demo_that_finds_orders_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     announce_demo(None)
-    assert capsys.readouterr().out == "Demo wallet:          none: there are orders already, only prices move\n"
+    told = capsys.readouterr().out
+    assert (
+        told == "Demo wallet:          none: there are orders already, only prices move; a new --data has all of it\n"
+    )
 
 
 @pytest.mark.parametrize("before", ["", '{"url": "", "rpcUrl": null, "wsUrl": null, "pid": 1, "version": "0"}'])

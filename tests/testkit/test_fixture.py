@@ -106,6 +106,57 @@ def test_an_order_has_one_trigger(countermand: Countermand) -> None:
     assert countermand.orders() == []
 
 
+def test_a_recurring_order_is_seen_and_cancelled_as_any_other(countermand: Countermand) -> None:
+    w = countermand.wallet(sol=1, usdc=300)
+    order = w.trigger.place_recurring("USDC", 300, "SOL", rounds=3, every_s=3_600)
+    countermand.settle()
+    assert w.trigger.order(order)["state"] == "active"
+    w.trigger.confirm(order, w.trigger.cancel(order))
+    assert w.trigger.order(order)["state"] == "cancelled"
+    assert w.balance("USDC") == 200
+    countermand.assert_promise()
+
+
+def test_an_order_of_no_family_is_refused(countermand: Countermand) -> None:
+    w = countermand.wallet(sol=1)
+    with pytest.raises(
+        RequestRefused, match=r"^POST /trigger/v2/orders/price/cancel/.* was answered with 404: Order not"
+    ):
+        w.trigger.cancel("01a1f8a9-94f4-7acf-b2ce-265611353ef3")
+
+
+def test_further_fields_are_named_as_python_names_them(countermand: Countermand) -> None:
+    """A field in another case would be passed over, as by the original."""
+    w = countermand.wallet(sol=3)
+    order = w.trigger.place("SOL", 1, "USDC", above=200, slippage_bps=77)
+    assert w.trigger.order(order)["slippageBps"] == 77
+    pair = w.trigger.place("SOL", 1, "USDC", order_type="oco", tp_price_usd="210.5", slPriceUsd=100)
+    assert w.trigger.order(pair)["tpPriceUsd"] == Decimal("210.5")
+    with pytest.raises(TypeError, match=r"tp_price_usd=210\.5 is a float"):
+        w.trigger.place("SOL", 1, "USDC", order_type="oco", tp_price_usd=210.5, sl_price_usd=100)
+
+
+def test_a_refusal_says_what_is_wrong_with_each_field(countermand: Countermand) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        countermand.wallet(sol=1).trigger.place("SOL", "0.5", "USDC", above=200, slippage_bps=-4)
+    assert str(refused.value).endswith(
+        "400: Request validation failed (slippageBps: Too small: expected number to be >=0)"
+    )
+    with pytest.raises(RequestRefused) as refused:
+        countermand.ask("POST", "/trigger/v1/createOrder", {}).ok()
+    assert str(refused.value).endswith("400: invalid create order request (inputMint: required)")
+
+
+def test_a_token_that_there_is_not_is_refused_with_those_that_there_are(countermand: Countermand) -> None:
+    w = countermand.wallet(sol=1)
+    with pytest.raises(LookupError, match=r"'sol' is neither .* it has SOL, USDC, USDT, JUP"):
+        w.trigger.place("sol", "0.5", "USDC", above=200)
+    with pytest.raises(
+        LookupError, match="no token of this sandbox has the symbol 'bonk'; it has SOL, USDC, USDT, JUP"
+    ):
+        countermand.wallet(bonk=1)
+
+
 @pytest.mark.parametrize("value", [1.5, True, None])
 def test_no_number_is_a_float(countermand: Countermand, value: Any) -> None:
     for refused in (

@@ -32,3 +32,14 @@ def test_the_javascript_of_the_page_finds_its_sandbox(tmp_path: Path, monkeypatc
     done = exec_(*node, options=options.split())
     assert (done.returncode, done.stdout, done.stderr) == (0, "119\n", "")
     assert "all orders are loaded" in (tmp_path / "sandbox.log").read_text()
+
+
+def test_the_javascript_of_the_page_fails_where_the_sandbox_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A misspelt token cannot make it pass."""
+    (code,) = (block.code for block in blocks(OTHERS) if block.language == "js")
+    monkeypatch.chdir(tmp_path)
+    done = exec_("node", "--input-type=module", "--eval", code.replace("SOL:", "SOLL:"))
+    assert done.returncode == 1
+    assert "PUT /sandbox/prices: SOLL: no token of this venue; did you mean SOL?" in done.stderr

@@ -58,6 +58,7 @@ def test_a_venue_that_does_not_start_fails_each_test_with_its_log(tmp_path: Path
     assert done.returncode == 1
     assert "1 passed, 2 errors" in done.stdout
     assert done.stdout.count("--seed -1 is out of range") >= 2
+    assert "another exception" not in done.stdout
 
 
 def test_modules_of_the_project_are_not_those_of_the_venue(tmp_path: Path) -> None:

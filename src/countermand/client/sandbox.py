@@ -59,6 +59,12 @@ class Sandbox(Api[R]):
         yield from _ask(self._session, "POST", "/reset", {})
 
     @operation
+    def audit(self) -> Flow[dict[str, Any]]:
+        """Whether the journal, every table and the chain agree: `ok`, the sums by mint, and `differences`. A read."""
+        found: dict[str, Any] = yield from _ask(self._session, "GET", "/audit")
+        return found
+
+    @operation
     def credit(self, eth_address: str, currency: str, amount: Number) -> Flow[None]:
         """Credit a balance at tanX, in units of the currency."""
         asked = {"eth_address": eth_address, "currency": currency, "amount": f"{decimal('amount', amount):f}"}

@@ -52,7 +52,7 @@ def announce(settings: Settings, addresses: Addresses, *, rpc: bool) -> None:
 
 def announce_demo(wallet: str | None) -> None:
     """Prints whose orders the demo placed. None: there were orders already."""
-    _print([("Demo wallet:", wallet or "none: there are orders already, only prices move")])
+    _print([("Demo wallet:", wallet or "none: there are orders already, only prices move; a new --data has all of it")])
 
 
 def begin_announcing(settings: Settings) -> None:

@@ -130,7 +130,7 @@ def _operation(operation: _Operation, document: Mapping[str, Any], base_url: str
     return (
         f'<details><summary><span class="method">{operation.method.upper()}</span><code>{escape(operation.path)}</code>'
         f'<span class="soft">{_marked(spec.get("summary", ""))}</span></summary>{description}'
-        f"<pre>{escape(_curl(operation, document, base_url))}</pre>"
+        f"{_commands(operation, document, base_url)}"
         f"{_parameter_table(operation, document)}{_answer_table(spec, document)}</details>"
     )
 
@@ -169,7 +169,17 @@ def _answer_table(spec: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     return _table(rows) if rows else ""
 
 
-def _curl(operation: _Operation, document: Mapping[str, Any], base_url: str) -> str:
+def _commands(operation: _Operation, document: Mapping[str, Any], base_url: str) -> str:
+    """One for each example of the body; several have names."""
+    examples = _body_examples(operation.spec, document)
+    shown = []
+    for name, body in examples.items():
+        named = f"<p>{_marked(name)}:</p>" if len(examples) > 1 else ""
+        shown.append(f"{named}<pre>{escape(_curl(operation, document, base_url, body))}</pre>")
+    return "".join(shown)
+
+
+def _curl(operation: _Operation, document: Mapping[str, Any], base_url: str, example: Any) -> str:
     """A command that can be pasted into a shell, which fills in the variables. What has no example is in capitals."""
     path, query, headers = operation.path, [], []
     for raw in (*operation.shared, *operation.spec.get("parameters", ())):
@@ -185,7 +195,7 @@ def _curl(operation: _Operation, document: Mapping[str, Any], base_url: str) -> 
     words = ["curl"] if operation.method == "get" else ["curl", "-X", operation.method.upper()]
     words.append(_quoted(base_url + path + ("?" + "&".join(query) if query else "")))
     lines = [" ".join(words)]
-    body = _body(operation.spec, document)
+    body = _body(operation.spec, document, example)
     if body is not None:
         headers.append("content-type: application/json")
     # In double quotes the shell fills in its variables.
@@ -207,9 +217,8 @@ def _quoted(url: str) -> str:
     return f'"{url}"' if "$" in url else shlex.quote(url)
 
 
-def _body(spec: Mapping[str, Any], document: Mapping[str, Any]) -> str | None:
+def _body(spec: Mapping[str, Any], document: Mapping[str, Any], body: Any) -> str | None:
     """The body as a word of the shell, which fills in the variables."""
-    body = _body_example(spec, document)
     if body is None:
         return None
     content = _resolved(spec["requestBody"], document)["content"]["application/json"]
@@ -251,15 +260,15 @@ def _parameter_example(parameter: Mapping[str, Any], document: Mapping[str, Any]
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter["name"]).upper()
 
 
-def _body_example(spec: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
+def _body_examples(spec: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """By name. Of a request without a body, None."""
     content = _resolved(spec.get("requestBody", {}), document).get("content", {}).get("application/json")
     if content is None:
-        return None
+        return {"": None}
     if "example" in content:
-        return content["example"]
-    for named in content.get("examples", {}).values():
-        return _resolved(named, document).get("value")
-    return _example(content.get("schema", {}), document, _DEPTH_MAX)
+        return {"": content["example"]}
+    named = {name: _resolved(each, document).get("value") for name, each in content.get("examples", {}).items()}
+    return named or {"": _example(content.get("schema", {}), document, _DEPTH_MAX)}
 
 
 def _example(raw: Mapping[str, Any], document: Mapping[str, Any], depth: int) -> Any:

@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import Protocol
 
 from countermand.solana.ledger_store import StoredClock
+from countermand.values.transactions import BLOCKHASH_BLOCKS
 
 SLOT_MS = 400
 SLOTS_PER_EPOCH = 432_000
 FIRST_SLOT = 1_000
-BLOCKHASH_SLOTS = 150
-"""A blockhash is valid for this many slots after its own."""
+BLOCKHASH_SLOTS = BLOCKHASH_BLOCKS
+"""Each slot has a block here."""
 
 CEILING_AHEAD_SLOTS = 10
 BLOCK_TIMES_KEPT = 4_096

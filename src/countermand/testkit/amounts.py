@@ -10,9 +10,7 @@ _DIGITS_MAX: Final = 200
 def decimal(name: str, value: Number) -> Decimal:
     """Raises `TypeError` for a float, `ValueError` for what is no finite number."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise TypeError(
-            f"{name}={value!r} is a {type(value).__name__}; give an int, a text or a Decimal: a float is not exact"
-        )
+        raise no_float(name, value)
     try:
         number = Decimal(value)
     except InvalidOperation:
@@ -20,6 +18,12 @@ def decimal(name: str, value: Number) -> Decimal:
     if not number.is_finite() or abs(number.adjusted()) > _DIGITS_MAX:
         raise ValueError(f"{name}={value!r} is no number")
     return number
+
+
+def no_float(name: str, value: object) -> TypeError:
+    return TypeError(
+        f"{name}={value!r} is a {type(value).__name__}; give an int, a text or a Decimal: a float is not exact"
+    )
 
 
 def base_units(name: str, value: Number, decimals: int) -> int:

@@ -25,9 +25,9 @@ def play(venue: Venue) -> str | None:
         wallet = venue.wallet(sol=20, usdc=5_000)
         orders = wallet.trigger
         orders.place("SOL", 1, "USDC", above="153")
-        orders.place("SOL", 2, "USDC", orderType="oco", tpPriceUsd=160, slPriceUsd=140)
-        orders.place("USDC", 450, "SOL", below=148, orderType="otoco", tpPriceUsd=158, slPriceUsd=138)
-        orders.place("SOL", 1, "USDC", triggerCondition="below", trailingBps=300)
+        orders.place("SOL", 2, "USDC", order_type="oco", tp_price_usd=160, sl_price_usd=140)
+        orders.place("USDC", 450, "SOL", below=148, order_type="otoco", tp_price_usd=158, sl_price_usd=138)
+        orders.place("SOL", 1, "USDC", trigger_condition="below", trailing_bps=300)
         orders.place_recurring("USDC", 1_000, "SOL", rounds=10, every_s=60)
     walk = {"seed": WALK_SEED, "bps": 25, "everyMs": 1_000}
     venue.sandbox("POST", "/playback", {"mint": "SOL", "walk": walk})

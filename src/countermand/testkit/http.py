@@ -30,12 +30,20 @@ class RequestRefused(Exception):
     """The venue answered with another status than 200. `body` is its JSON, or its text if it is none."""
 
     def __init__(self, asked: str, status: int, body: Any) -> None:
-        words = body.get("error", body) if isinstance(body, dict) else body
-        super().__init__(
-            f"{asked} was answered with {status}: {words if isinstance(words, str) else json.dumps(words)}"
-        )
+        super().__init__(f"{asked} was answered with {status}: {_words(body)}")
         self.status = status
         self.body = body
+
+
+def _words(body: Any) -> str:
+    """What an error says, and what it says of single fields."""
+    fields = body if isinstance(body, dict) else {}
+    words = fields.get("error", body)
+    details, cause = fields.get("details"), fields.get("cause")
+    told = [f"{name}: {why}" for name, why in details.items()] if isinstance(details, dict) else []
+    told += [str(cause)] if cause else []
+    said = words if isinstance(words, str) else json.dumps(words, default=str)
+    return f"{said} ({'; '.join(told)})" if told else said
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,10 @@ class _Sandbox:
                 self._venue.reset(seed=self._seed)
         except SandboxNotStarted as problem:
             self._problem = str(problem)
-            pytest.fail(self._problem, pytrace=False)
+            raise pytest.fail.Exception(self._problem, pytrace=False) from None
         except (LostAnswer, RequestRefused) as problem:
-            pytest.fail(f"{problem}; the sandbox's log ends with:\n{self._process.last_lines()}", pytrace=False)
+            said = f"{problem}; the sandbox's log ends with:\n{self._process.last_lines()}"
+            raise pytest.fail.Exception(said, pytrace=False) from None
         return self._venue
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from countermand.testkit.amounts import Number, decimal
+from countermand.testkit.fields import on_the_wire
 from countermand.testkit.http import Answer, LostAnswer
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ _ROOT: Final = "/trigger/v2"
 _TRIES: Final = 4
 """Each of these requests may be repeated: the second answer is that of the first."""
 _REGISTERED_BEFORE: Final = 409
+_NOT_THERE: Final = 404
 _WEEK_MS: Final = 7 * 24 * 3_600_000
 _STABLES: Final = ("USDC", "USDT")
 
@@ -48,7 +50,8 @@ class TriggerOrders:
         """The id of a new order, whose deposit has landed. `amount` of whole tokens is sold above or below a price.
 
         `trigger` is the token whose price it is: the one that is sold, or bought with dollars. `fields` are further
-        ones of the request, such as `slippageBps`, or `orderType="oco"` with `tpPriceUsd` and `slPriceUsd`.
+        ones of the request, such as `slippage_bps`, or `order_type="oco"` with `tp_price_usd` and `sl_price_usd`, in
+        Python's case or as on the wire.
         """
         if above is not None and below is not None:
             raise ValueError(f"above={above!r} and below={below!r}: an order triggers above a price or below it")
@@ -67,7 +70,7 @@ class TriggerOrders:
         for condition, price in (("above", above), ("below", below)):
             if price is not None:
                 body |= {"triggerCondition": condition, "triggerPriceUsd": decimal(condition, price)}
-        body |= fields
+        body |= on_the_wire(fields)
         return self._placed("price", body, {"orderSubType": body["orderType"]})
 
     def place_recurring(
@@ -83,7 +86,7 @@ class TriggerOrders:
             "orderCount": rounds,
             "intervalSeconds": every_s,
         }
-        return self._placed("dca", body | fields, {})
+        return self._placed("dca", body | on_the_wire(fields), {})
 
     def _placed(self, family: str, body: dict[str, object], more: dict[str, object]) -> str:
         """Crafts the deposit, signs it, and creates the order."""
@@ -106,22 +109,30 @@ class TriggerOrders:
 
     def cancel(self, order: str) -> dict[str, Any]:
         """The first step, by which the order can fill no more: `transaction` to sign, and `requestId`."""
-        answer: dict[str, Any] = self._request("POST", f"/orders/price/cancel/{order}", token=self._token())
+        answer: dict[str, Any] = self._of_order("POST", "/orders/price/cancel", "/orders/dca/cancel", order)
         return answer
 
     def confirm(self, order: str, cancelling: dict[str, Any]) -> dict[str, Any]:
         """The second step, by which the funds come back."""
         signed = self._wallet.sign_transaction(cancelling["transaction"])
         body = {"signedTransaction": signed, "cancelRequestId": cancelling["requestId"]}
-        answer: dict[str, Any] = self._request(
-            "POST", f"/orders/price/confirm-cancel/{order}", body, token=self._token()
+        answer: dict[str, Any] = self._of_order(
+            "POST", "/orders/price/confirm-cancel", "/orders/dca/confirm-cancel", order, body
         )
         return answer
 
     def order(self, order: str) -> dict[str, Any]:
-        """Its row of the history."""
-        row: dict[str, Any] = self._request("GET", f"/orders/history/{order}", token=self._token())
+        """Its row of the history: one of a recurring order has other fields, such as `state`."""
+        row: dict[str, Any] = self._of_order("GET", "/orders/history", "/orders/history/dca", order)
         return row
+
+    def _of_order(self, method: str, by_price: str, recurring: str, order: str, body: object = None) -> Any:
+        """The API has a path for orders by price and another for recurring ones; an id is of one of the two."""
+        answer = self._signed_in(method, f"{by_price}/{order}", body, self._token())
+        if answer.status == _NOT_THERE:
+            other = self._signed_in(method, f"{recurring}/{order}", body, self._token())
+            answer = answer if other.status == _NOT_THERE else other
+        return answer.ok()
 
     def _token(self) -> str:
         return self._wallet.venue.tokens.get(self._wallet.address) or self._new_token()

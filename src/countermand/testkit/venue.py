@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from solders.keypair import Keypair
 
 from countermand.testkit.amounts import Number, base_units, text, whole_tokens
+from countermand.testkit.fields import camel
 from countermand.testkit.guards import GUARDS, Guard
 from countermand.testkit.http import Answer, Connection, RequestRefused
 from countermand.testkit.process import Announced, SandboxProcess
@@ -90,7 +91,9 @@ class Venue:
         if name not in self._tokens:
             self._learn_tokens()
         if name not in self._tokens:
-            raise LookupError(f"{name!r} is neither the mint nor the symbol of a token of this sandbox")
+            raise LookupError(
+                f"{name!r} is neither the mint nor the symbol of a token of this sandbox; it has {self._symbols()}"
+            )
         return self._tokens[name]
 
     def base_units(self, token: str, amount: Number) -> int:
@@ -117,7 +120,7 @@ class Venue:
 
         An unknown one is refused, with the nearest that there is. After `crash`, call `restart`.
         """
-        self.sandbox("PUT", "/faults", {_camel(name): value for name, value in faults.items()})
+        self.sandbox("PUT", "/faults", {camel(name): value for name, value in faults.items()})
 
     def advance(self, *, seconds: Number) -> None:
         """What becomes due has happened when it returns."""
@@ -246,12 +249,17 @@ class Venue:
         if not found:
             self._learn_tokens()
             found = self._with_symbol(name)
-        if len(found) != 1:
+        if not found:
+            raise LookupError(f"no token of this sandbox has the symbol {name!r}; it has {self._symbols()}")
+        if len(found) > 1:
             raise LookupError(f"{len(found)} tokens of this sandbox have the symbol {name!r}; use airdrop with a mint")
         return next(iter(found.values()))
 
     def _with_symbol(self, name: str) -> dict[str, Token]:
         return {token.mint: token for token in self._tokens.values() if token.symbol.lower() == name.lower()}
+
+    def _symbols(self) -> str:
+        return ", ".join(dict.fromkeys(token.symbol for token in self._tokens.values()))
 
     def _learn_tokens(self) -> None:
         known = [Token(each["symbol"], each["mint"], each["decimals"]) for each in self.state()["tokens"]]
@@ -291,8 +299,3 @@ class Countermand(Venue):
         self._process.stop()
         self._connection.close()
         self._adopt(self._process.start())
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))

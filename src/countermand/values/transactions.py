@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from enum import Enum
 from hashlib import sha256
+from typing import Final
 
 from countermand.values.identity import Address, Signature
 from countermand.values.quantities import NOTHING, BaseUnits
 from countermand.values.structs import Struct
+
+BLOCKHASH_BLOCKS: Final = 150
+"""A blockhash is valid for so many blocks after its own."""
 
 
 class OutputParcel(Struct, frozen=True):

@@ -37,18 +37,6 @@ _OPERATIONS: Final = (
     ),
     Operation(
         "post",
-        f"{ROOT}/cancelOrder",
-        "Build the cancel of an order, to be signed",
-        {
-            200: ("Built, in the form in which it was asked for", {"anyOf": [wire.BuiltAnswer, wire.OlderBuiltAnswer]}),
-            400: ("Invalid, or no order of this user", _IN_BOTH_FORMS),
-            503: (_UNAVAILABLE, _IN_BOTH_FORMS),
-        },
-        body=wire.CancelRequest,
-        example={"order": _ORDER, "user": WALLET, "recurringType": "time"},
-    ),
-    Operation(
-        "post",
         f"{ROOT}/execute",
         "Land a signed transaction that was built here",
         {
@@ -59,6 +47,18 @@ _OPERATIONS: Final = (
         },
         body=wire.ExecuteRequest,
         example={"signedTransaction": SIGNED_TRANSACTION, "requestId": _REQUEST_ID},
+    ),
+    Operation(
+        "post",
+        f"{ROOT}/cancelOrder",
+        "Build the cancel of an order, to be signed",
+        {
+            200: ("Built, in the form in which it was asked for", {"anyOf": [wire.BuiltAnswer, wire.OlderBuiltAnswer]}),
+            400: ("Invalid, or no order of this user", _IN_BOTH_FORMS),
+            503: (_UNAVAILABLE, _IN_BOTH_FORMS),
+        },
+        body=wire.CancelRequest,
+        example={"order": _ORDER, "user": WALLET, "recurringType": "time"},
     ),
     Operation("post", f"{ROOT}/priceDeposit", "Not supported", _PRICE_BASED),
     Operation("post", f"{ROOT}/priceWithdraw", "Not supported", _PRICE_BASED),

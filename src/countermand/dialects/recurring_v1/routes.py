@@ -124,8 +124,8 @@ def resources(orders: Orders) -> list[tuple[str, object]]:
     """What to mount, by path."""
     return [
         (f"{ROOT}/createOrder", CreateResource(orders)),
-        (f"{ROOT}/cancelOrder", CancelResource(orders)),
         (f"{ROOT}/execute", ExecuteResource(orders)),
+        (f"{ROOT}/cancelOrder", CancelResource(orders)),
         (f"{ROOT}/priceDeposit", PriceBasedResource()),
         (f"{ROOT}/priceWithdraw", PriceBasedResource()),
         (f"{ROOT}/getRecurringOrders", OrdersResource(orders)),

@@ -44,6 +44,8 @@ _WITHDRAWAL: Final = (
     Variable("SIGNED_WITHDRAWAL", "AQAB…", "the `transaction` of the cancel, signed by your wallet, base64"),
 )
 
+_CRAFT: Final = {"inputMint": SOL, "outputMint": USDC, "userAddress": WALLET, "amount": "1000000000"}
+
 _SCHEME: Final = "token"
 _IN_PATH: Final = (in_path("order_id", {"type": "string", "format": "uuid"}, _ORDER_ID),)
 _DCA_IN_PATH: Final = (in_path("order_id", {"type": "string", "format": "uuid"}, _DCA_ORDER_ID),)
@@ -95,13 +97,9 @@ _OPERATIONS: Final = (
         "Build the deposit of an order, to be signed",
         _responses(wire.CraftAnswer, 400, 401, 403, 500, 503),
         body=wire.CraftRequest,
-        example={
-            "inputMint": SOL,
-            "outputMint": USDC,
-            "userAddress": WALLET,
-            "amount": "1000000000",
-            "orderType": "price",
-            "orderSubType": "single",
+        examples={
+            "an order by price": _CRAFT | {"orderType": "price", "orderSubType": "single"},
+            "a recurring order": _CRAFT | {"orderType": "dca"},
         },
         security=_SCHEME,
     ),

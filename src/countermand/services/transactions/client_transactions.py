@@ -15,9 +15,8 @@ from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Clock
 from countermand.services.transactions import telemetry
-from countermand.solana.clockwork import BLOCKHASH_SLOTS
 from countermand.values.identity import Address, RequestId, Signature, Wallet
-from countermand.values.transactions import Alteration, ObservedOutcome, TransactionOutcome
+from countermand.values.transactions import BLOCKHASH_BLOCKS, Alteration, ObservedOutcome, TransactionOutcome
 
 REMEMBERED_BLOCKS: Final = 216_000
 """About a day: so long after it could land, executing a transaction again gets the same answer."""
@@ -156,7 +155,7 @@ class ClientTransactions:
 
     async def opened_when_landed(self, purpose: str) -> frozenset[Address]:
         """The orders that what was built for this purpose opens, as far as it can still land. May name others, too."""
-        built = [_BUILD.decode(body) for body in await self._builds.newest(BLOCKHASH_SLOTS)]
+        built = [_BUILD.decode(body) for body in await self._builds.newest(BLOCKHASH_BLOCKS)]
         return frozenset(build.order for build in built if build.opens and build.purpose == purpose)
 
     async def execute(
