@@ -1,7 +1,7 @@
 """What is stored, as an operator looks through it: the `Records` of each family's `inspection`."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from countermand.kernel.ports import EventRecord, EventRow
 from countermand.orders.book.model.order import OrderId
@@ -24,8 +24,15 @@ SELECT body FROM book_orders
 WHERE ($1::text IS NULL OR account = $1) AND ($2::text[] IS NULL OR state = ANY ($2))
 ORDER BY id DESC LIMIT $3
 """
-_BY_ID: Final = "SELECT body FROM book_orders WHERE id = $1"
-_BY_UUID: Final = "SELECT body FROM book_orders WHERE uuid = $1"
+# The order and its events are of one instant, since they are one statement.
+_BOOK_ORDER: Final = """
+SELECT body, ARRAY(
+    SELECT ROW(seq, n, wallet, order_id, kind, body) FROM events
+    WHERE order_id = book_orders.id::text ORDER BY seq DESC, n DESC LIMIT $2
+) AS story
+FROM book_orders WHERE """
+BY_ID: Final = _BOOK_ORDER + "id = $1"
+BY_UUID: Final = _BOOK_ORDER + "uuid = $1"
 _STORY: Final = """
 SELECT seq, n, wallet, order_id, kind, body FROM events WHERE order_id = $1 ORDER BY seq DESC, n DESC LIMIT $2
 """
@@ -47,12 +54,16 @@ class PostgresRecords:
         with asking():
             return [body for (body,) in await self._pool.fetch(_BOOK_ORDERS, account, states, limit)]
 
-    async def book_order(self, which: OrderId | str) -> bytes | None:
+    async def book_order(self, which: OrderId | str, limit: int) -> tuple[bytes, Sequence[EventRow]] | None:
         with asking():
-            body: bytes | None = await self._pool.fetchval(_BY_UUID if isinstance(which, str) else _BY_ID, which)
-        return body
+            row = await self._pool.fetchrow(BY_UUID if isinstance(which, str) else BY_ID, which, limit)
+        return None if row is None else (row["body"], _events(row["story"]))
 
     async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
         with asking():
-            rows = await self._pool.fetch(_STORY, order_id, limit)
-        return [EventRow(seq, n, EventRecord(*record)) for seq, n, *record in reversed(rows)]
+            return _events(await self._pool.fetch(_STORY, order_id, limit))
+
+
+def _events(rows: Sequence[Any]) -> Sequence[EventRow]:
+    """The newest come first, and are given last."""
+    return [EventRow(seq, n, EventRecord(*record)) for seq, n, *record in reversed(rows)]

@@ -19,11 +19,8 @@ class BookRecords(Protocol):
     async def book_orders(self, account: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
         """The newest first. None: any."""
 
-    async def book_order(self, which: OrderId | str) -> bytes | None:
-        """By its id, or by its uuid."""
-
-    async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
-        """The newest events of an order, the oldest of them first."""
+    async def book_order(self, which: OrderId | str, limit: int) -> tuple[bytes, Sequence[EventRow]] | None:
+        """By its id, or by its uuid, and its newest events, the oldest of them first, as they are at one instant."""
 
 
 class BookInspection:
@@ -36,13 +33,11 @@ class BookInspection:
     async def order(self, which: OrderId | str) -> Inspected[BookOrder] | None:
         """By its id, or by its uuid."""
         await self._shard.barrier()
-        body = await self._records.book_order(which)
-        if body is None:
+        found = await self._records.book_order(which, TIMELINE_MAX)
+        if found is None:
             return None
-        order = decode_order(body)
-        story = await self._records.story(str(order.id), TIMELINE_MAX)
-        told = [(row.seq, decode_book_record(row.record.body)) for row in story]
-        return Inspected(order, [_entry(seq, each) for seq, each in told if each.at <= order.updated_at])
+        body, story = found
+        return Inspected(decode_order(body), [_entry(row.seq, decode_book_record(row.record.body)) for row in story])
 
     async def orders(
         self, account: str | None, states: Sequence[OrderStatus] | None, limit: int
