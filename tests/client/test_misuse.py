@@ -68,8 +68,9 @@ def test_what_is_no_key_of_tanx_is_not_shown(slip: Any) -> None:
 @pytest.mark.parametrize(("before", "curve"), [((), "Ethereum"), ((1,), "StarkEx")])
 def test_a_number_that_is_no_key_of_tanx_is_refused_and_not_shown(before: Any, curve: str, slip: Any) -> None:
     """There were three exceptions for it, and a Stark key of 256 random bits was an AssertionError."""
+    given: Any = (*before, slip)
     with pytest.raises(ValueError, match=f"this is no private key of {curve}: one is more than 0 and") as refused:
-        TanxKeys.of(*before, slip)
+        TanxKeys.of(*given)
     assert "12345678" not in str(refused.value)
 
 
