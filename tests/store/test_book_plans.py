@@ -8,6 +8,7 @@ from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import OrderStatus
 from countermand.orders.book.ports import OrdersQuery, TradesQuery
 from countermand.store.book_postgres import orders_statement, trades_statement
+from countermand.store.records_postgres import BY_ID, BY_UUID
 
 ALICE, BTCUSDC = Account("0xa11ce"), MarketSymbol("btcusdc")
 FILL = """
@@ -19,6 +20,11 @@ INSERT INTO book_orders
     (shard, id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at, body)
 SELECT 1, n, '0xa11ce', n, gen_random_uuid(), 'btcusdc', 'btc', 'usdc', 'limit', 'buy',
     CASE WHEN n % 1000 = 0 THEN 'wait' ELSE 'cancel' END, n % 1000 = 0, n, '' FROM generate_series(1, 20000) AS n
+"""
+
+FILL_EVENTS = """
+INSERT INTO events (shard, seq, n, wallet, order_id, kind, body)
+SELECT 1, n, 0, '0xa11ce', (n % 5000)::text, 'traded', '' FROM generate_series(1, 20000) AS n
 """
 
 
@@ -54,6 +60,25 @@ async def test_orders_that_live_are_found_beside_all_that_ended(database_url: st
             arguments = (ALICE, None, None, None, None, None, state.value, None, None, query.limit, query.offset)
             types = "text, text, text, text, text, text, text, bigint, bigint, bigint, bigint"
             assert "book_orders_live_account" in await explained(connection, types, orders_statement(query), arguments)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(("statement", "named"), [(BY_ID, "bigint"), (BY_UUID, "uuid")])
+async def test_the_events_of_an_order_are_found_beside_all_others(
+    database_url: str, statement: str, named: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(FILL_ORDERS)
+        await connection.execute(FILL_EVENTS)
+        await connection.execute("ANALYZE book_orders, events")
+        which = await connection.fetchval(
+            f"SELECT {'id' if named == 'bigint' else 'uuid'} FROM book_orders WHERE id = 7"
+        )
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            assert "events_order" in await explained(connection, f"{named}, bigint", statement, (which, 1_000))
     finally:
         await connection.close()
 

@@ -34,8 +34,8 @@ SELECT o.body, ARRAY(
 ) AS events
 FROM book_orders o WHERE
 """
-_BY_ID: Final = f"{_BOOK_ORDER} o.id = $1"
-_BY_UUID: Final = f"{_BOOK_ORDER} o.uuid = $1"
+BY_ID: Final = f"{_BOOK_ORDER} o.id = $1"
+BY_UUID: Final = f"{_BOOK_ORDER} o.uuid = $1"
 _STORY: Final = """
 SELECT seq, n, wallet, order_id, kind, body FROM events WHERE order_id = $1 ORDER BY seq DESC, n DESC LIMIT $2
 """
@@ -59,7 +59,7 @@ class PostgresRecords:
 
     async def book_order(self, which: OrderId | str, events_most: int) -> StoredBookStory | None:
         with asking():
-            row = await self._pool.fetchrow(_BY_UUID if isinstance(which, str) else _BY_ID, which, events_most)
+            row = await self._pool.fetchrow(BY_UUID if isinstance(which, str) else BY_ID, which, events_most)
         return None if row is None else StoredBookStory(row["body"], _oldest_first(row["events"]))
 
     async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
