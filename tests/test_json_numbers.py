@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from countermand.json_numbers import converted, usd_of, whole_number, with_whole_numbers, with_whole_texts
+from countermand.json_numbers import NUMBERS_MAX, converted, usd_of, whole_number, with_whole_numbers, with_whole_texts
 from countermand.values.quantities import Inexact
 
 
@@ -48,6 +48,7 @@ def test_a_whole_number_is_that_number(written: str, digits: str) -> None:
         b".0",
         b"+1.0",
         b"--1.0",
+        b"--0",
         b"1e",
         b"1.0e1e1",
         b'{"a":"1.0',
@@ -146,3 +147,9 @@ def test_a_price_that_a_program_computed_is_the_nearest(written: str, picodollar
 def test_a_price_in_a_text_that_cannot_be_read_is_no_number(text: bytes) -> None:
     _, price = usd_of(msgspec.Raw(text))
     assert price is Inexact.NOT_A_NUMBER
+
+
+def test_only_so_many_numbers_are_looked_at() -> None:
+    """A body of 256 KB that is full of them held the loop for 0.2 s."""
+    whole = with_whole_numbers(b"[" + b",".join([b"1.0"] * (NUMBERS_MAX + 2)) + b"]")
+    assert (whole.count(b"1.0"), whole.count(b"1")) == (2, NUMBERS_MAX + 2)

@@ -17,22 +17,38 @@ from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, exa
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+NUMBERS_MAX: Final = 1_000
+"""More than any request has."""
 _BOUND: Final = 10**40
 """Far beyond all that is taken anywhere, so that what is too big is told as such."""
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[-+.0-9eE]++', re.DOTALL)
-"""Strings, whether they end or not, and all that could be a number."""
+_PIECES: Final = re.compile(
+    rb"""
+    (?: "(?:[^"\\]++|\\.)*+"?          # a string, whether it ends or not
+      | -?(?!0)[0-9]++(?![-+.0-9eE])   # a number in digits alone
+      | 0(?![-+.0-9eE])
+      | true | false
+      | [^"\-+.0-9eE]++
+    )++
+    | ([-+.0-9eE]++)                   # what could be another number
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""What stays as it is, as long as it goes on, and each number that may be written otherwise."""
 
 
 def with_whole_numbers(text: bytes) -> bytes:
-    """The same JSON with each whole number in digits alone. What is no JSON before is none afterwards."""
-    return _TOKENS.sub(_in_digits, text)
+    """The same JSON with each whole number in digits alone. What is no JSON before is none afterwards.
+
+    Of more than `NUMBERS_MAX` that are not in digits the others stay as they are: they are not worth the time.
+    """
+    return _PIECES.sub(_in_digits, text, count=2 * NUMBERS_MAX)
 
 
 def whole_number(text: str) -> str | None:
     """The digits of a number as JSON writes it; None if it is not whole, or no number. Exponents cost nothing."""
     unsigned = text.removeprefix("-")
     number = exact(unsigned, scale=0, bound=_BOUND)
-    if not isinstance(number, int):
+    if not isinstance(number, int) or unsigned.startswith("-"):
         return None
     return f"-{number}" if number and unsigned != text else str(number)
 
@@ -50,6 +66,12 @@ def usd_of(raw: msgspec.Raw) -> tuple[str, int | Inexact]:
     except DECODING_ERRORS:
         return text, Inexact.NOT_A_NUMBER
     return text, exact(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
+
+
+def _in_digits(piece: "re.Match[bytes]") -> bytes:
+    number = piece[1]
+    digits = None if number is None else whole_number(number.decode("ascii"))
+    return piece[0] if digits is None else digits.encode()
 
 
 def converted(params: Mapping[str, object], shape: type[T]) -> T:
@@ -78,11 +100,3 @@ def _whole_fields(shape: type[msgspec.Struct]) -> frozenset[str]:
 
 def _takes_whole(kind: object) -> bool:
     return kind is int or any(_takes_whole(part) for part in get_args(kind))
-
-
-def _in_digits(token: "re.Match[bytes]") -> bytes:
-    found = token[0]
-    if found.startswith(b'"') or found.isdigit():
-        return found
-    digits = whole_number(found.decode("ascii"))
-    return found if digits is None else digits.encode()
