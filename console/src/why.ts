@@ -8,12 +8,17 @@ const LEAST_SHOWN = 0.01;
 const percent = (share: number): string => (share > 0 && share < LEAST_SHOWN ? `less than ${LEAST_SHOWN}` : Math.max(0, share).toFixed(2).replace(/\.?0+$/, ''));
 const dollarsOf = (mint: string | undefined): number => Number(tokens.value.get(mint ?? '')?.price ?? NaN);
 
+const EXPIRED = 'it expired: a keeper gives back what is left, or its owner cancels it';
+/** An order on the chain can fill until the end of the second of its expiry. */
+const hasExpired = (order: Order): boolean => Boolean(order.expiresAt) && now() >= order.expiresAt! + 1_000;
+
 export function why(order: Order): string | null {
   const waiting = order.waiting;
   if (!waiting) return null;
   if (waiting.for === 'price' && waiting.legs && waiting.mint) return priceWords(order, waiting);
   if (waiting.for === 'pause' && waiting.until) return `${waiting.reason ?? 'its last fill failed'}; next try in ${span(waiting.until - now())}`;
   if (waiting.for === 'round' && waiting.until) return roundWords(waiting);
+  if (waiting.for === 'keeper' && waiting.asks && hasExpired(order)) return `${EXPIRED}${afterwards(order.waitsFor)}`;
   if (waiting.for === 'keeper' && waiting.asks) return rateWords(order, waiting.asks, order.waitsFor);
   if (waiting.for === 'keeper' && waiting.until && waiting.until > now()) return `its next cycle is due in ${span(waiting.until - now())}${afterwards(order.waitsFor)}`;
   return order.waitsFor;

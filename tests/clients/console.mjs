@@ -359,6 +359,16 @@ const scenarios = {
     return { at, why, offered, name };
   },
 
+  /** An order on the chain that expires while it is looked at. */
+  async expires(page, base, id) {
+    await page.locator('.order-row', { hasText: id.slice(-4) }).click();
+    const why = page.locator('.why-not');
+    await why.getByText('asks for').waitFor();
+    await ask(base, 'POST', '/sandbox/clock/advance', { seconds: 120 });
+    await why.getByText('it expired').waitFor();
+    return why.textContent();
+  },
+
   /** Each order as a test. */
   async copies(page, base, ids) {
     const texts = [];

@@ -157,6 +157,13 @@ def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, emp
     assert looked["name"] == "bid 0.01 24,000.00"
 
 
+def test_an_order_that_expired_on_the_chain_waits_for_no_price(browser: Browser, empty: Venue, owner: Trader) -> None:
+    params = {"expiredAt": str(empty.now() // 1000 + 60)}
+    order = LimitTrader(empty, owner).places(1 * SOL, USDC, take=160_000_000, params=params)
+    expired = "it expired: a keeper gives back what is left, or its owner cancels it; no keeper runs here"
+    assert expired in does(browser, empty, "expires", order)
+
+
 def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: Trader, tmp_path: Path) -> None:
     """Of each kind of order; those that were cancelled, too, and one of a token that was added."""
     asked = {"symbol": "RACE", "decimals": 6, "price": "100"}
