@@ -14,10 +14,15 @@ import asyncpg
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import HealthCheck, settings
 
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import migrate
 from tests.clusters import shares_cluster
+
+# No test measures time: a busy machine would fail it.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 TEMPLATE = "migrated"
 NUMBERS = count(1)

@@ -96,7 +96,7 @@ def test_a_signature_whose_signer_would_be_at_infinity() -> None:
 
 
 @given(key=st.integers(1, ORDER - 1), text=st.text(st.characters(codec="utf-8")))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_whoever_signs_is_found(key: int, text: str) -> None:
     assert ethereum.signer_of(text, sign_text(key, text)) == address_of(key)
 
@@ -106,7 +106,7 @@ def test_whoever_signs_is_found(key: int, text: str) -> None:
     parity=st.sampled_from([0, 1]),
     digest=st.binary(min_size=32, max_size=32),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_both_arithmetics_find_the_same(signature: bytes, parity: int, digest: bytes) -> None:
     assert ethereum._recover(digest, signature, parity) == ethereum.recover_slowly(digest, signature, parity)
 
@@ -150,7 +150,7 @@ def test_what_a_key_signs_is_what_the_clients_sign() -> None:
 
 
 @given(key=st.integers(1, ORDER - 1), digest=st.binary(min_size=32, max_size=32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_both_arithmetics_sign_the_same(key: int, digest: bytes) -> None:
     """Or with another library, an Ethereum key would lead to another Stark key."""
     compiled = pytest.importorskip("coincurve").PrivateKey(key.to_bytes(32)).sign_recoverable(digest, hasher=None)

@@ -206,13 +206,13 @@ _numbers = st.one_of(
 
 
 @given(st.one_of(st.sampled_from(_KEYS), _numbers), _numbers, _numbers, _numbers)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_numbers_raise(key: int, message: int, r: int, s: int) -> None:
     assert stark.verify(key, message, r, s) is False
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30), st.integers(1, 30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_small_relations_raise(private_key: int, message: int, r: int, s: int) -> None:
     key = stark.public_key(private_key)
     for first, second in ((r, s), (message * pow(r, -1, ORDER) % ORDER, s), (r, pow(s, -1, ORDER))):
@@ -220,7 +220,7 @@ def test_no_small_relations_raise(private_key: int, message: int, r: int, s: int
 
 
 @given(st.integers(1, ORDER - 1), st.integers(1, BOUND - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_whoever_has_the_key_signs(private_key: int, message: int) -> None:
     r, s = sign_message(private_key, message)
     if s < BOUND:
@@ -228,7 +228,7 @@ def test_whoever_has_the_key_signs(private_key: int, message: int) -> None:
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_raises(text: str) -> None:
     number = stark.from_hex(text)
     assert number is None or 0 <= number < 2**256

@@ -233,7 +233,7 @@ def test_the_wallet_must_have_signed_it(venue: FakeVenue) -> None:
 
 
 @given(raw=st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_bytes_are_a_signed_challenge_by_chance(raw: bytes) -> None:
     venue = FakeVenue()
     alice = venue.stranger()
@@ -467,7 +467,7 @@ def test_the_scheme_is_written_as_one_likes(venue: FakeVenue, header: str) -> No
 
 
 @given(token=st.text(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_is_a_token_by_chance(token: str) -> None:
     assert WalletSessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {token}") is None
 

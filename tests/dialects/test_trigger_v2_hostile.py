@@ -209,7 +209,7 @@ UNFIT = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 
 @given(changes=st.dictionaries(FIELDS, JSON, max_size=4), endpoint=st.sampled_from(BODIES))
-@settings(max_examples=300, deadline=None, suppress_health_check=UNFIT)
+@settings(max_examples=300, suppress_health_check=UNFIT)
 def test_nothing_that_is_json_breaks_an_endpoint(
     alice: User, changes: dict[str, Any], endpoint: tuple[str, str]
 ) -> None:
@@ -231,6 +231,6 @@ def test_nothing_that_is_json_breaks_an_endpoint(
 
 
 @given(raw=st.binary(max_size=200), endpoint=st.sampled_from(BODIES))
-@settings(max_examples=200, deadline=None, suppress_health_check=UNFIT)
+@settings(max_examples=200, suppress_health_check=UNFIT)
 def test_no_bytes_break_an_endpoint(alice: User, raw: bytes, endpoint: tuple[str, str]) -> None:
     assert ask(alice, *endpoint, raw)[0] == 400

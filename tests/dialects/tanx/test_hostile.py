@@ -51,21 +51,21 @@ def is_well_behaved(status: int, body: Any) -> bool:
     return status in (400, 404) and list(body) == ["status", "message", "payload"] and body["status"] == "error"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(PATHS), BODIES, st.sampled_from(["application/json", FORM, "text/plain", ""]))
 def test_any_body(path: str, body: bytes, content_type: str) -> None:
     got = API.ask("POST", path, body=body, headers={"content-type": content_type} if content_type else {})
     assert is_well_behaved(got.status, got.body), got.raw
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(LISTS), st.dictionaries(NAMES, TEXTS | NUMBERS.map(str), max_size=5), BODIES | st.just(b""))
 def test_any_query_with_any_body(path: str, query: dict[str, str], body: bytes) -> None:
     got = API.ask("GET", path, params=query, body=body)
     assert is_well_behaved(got.status, got.body), got.raw
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=40))
 def test_any_name_of_an_order(name: str) -> None:
     path = "".join(f"%{byte:02x}" for byte in name.encode("utf-8", "replace")) or "x"

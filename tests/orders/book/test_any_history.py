@@ -55,7 +55,7 @@ def step(random: Random) -> Step:
 
 @pytest.mark.parametrize("policy", SelfTrade)
 @given(random=st.randoms(use_true_random=True))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_both_books_tell_the_same_sound_history(policy: SelfTrade, random: Random) -> None:
     fast, naive = (with_little(policy, book) for book in (FastBook, NaiveBook))
     for _ in range(100):

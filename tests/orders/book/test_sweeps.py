@@ -207,7 +207,7 @@ def test_rows_of_which_two_are_on_their_way_are_no_exchange() -> None:
 
 @pytest.mark.parametrize("policy", SelfTrade)
 @given(random=st.randoms(use_true_random=True), makers=st.integers(1, 3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_outcome_is_that_of_one_turn(policy: SelfTrade, random: Random, makers: int) -> None:
     whole, sliced = with_little(policy), with_little(policy, orders_per_turn=makers)
     for _ in range(80):
