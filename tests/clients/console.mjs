@@ -213,6 +213,9 @@ const scenarios = {
     await until('down', async () => (await sandbox()).faults.rpcDown);
     await page.locator('[data-drawer="faults"] .badge').waitFor();
     await open.getByLabel('histories lag').check();
+    await page.keyboard.press('f'); // A box takes no letters.
+    await open.waitFor({ state: 'detached' });
+    await drawer(page, 'faults');
     await until('weak', async () => String((await sandbox()).faults.strict) === 'laggingHistory');
     await open.getByRole('button', { name: 'Clear all' }).click();
     await until('cleared', async () => !(await sandbox()).faults.rpcDown && !(await sandbox()).faults.strict);
