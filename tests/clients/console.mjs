@@ -463,6 +463,9 @@ const scenarios = {
     const before = await page.locator('.order-row').count();
     process.kill(pid, 'SIGKILL');
     await page.getByText('not connected').waitFor();
+    await page.getByLabel(/^Price of SOL: type/).fill('151');
+    await page.keyboard.press('Enter');
+    await page.locator('.toasts .bad', { hasText: 'Price not set: the venue does not answer' }).waitFor();
     const again = spawn(command[0], command.slice(1), { stdio: 'ignore', detached: true });
     again.unref();
     await page.getByText('live', { exact: true }).waitFor({ timeout: 25_000 });
