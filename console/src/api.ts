@@ -19,7 +19,9 @@ export class Refused extends Error {
 function send(method: string, path: string, headers: Record<string, string>, body?: unknown, until?: AbortSignal): Promise<Response> {
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (key && path.startsWith('/admin')) headers['x-api-key'] = key;
-  return fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }), ...(until && { signal: until }) });
+  return fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }), ...(until && { signal: until }) }).catch((problem: Error) => {
+    throw problem.name === 'AbortError' ? problem : new Error('the venue does not answer');
+  });
 }
 
 async function refusal(answer: Response): Promise<Refused> {

@@ -70,6 +70,8 @@ export function App() {
   return isVenue && !key.value ? <Gate /> : <Console />;
 }
 
+const TAKES_LETTERS = 'select, textarea, input:not([type="checkbox"], [type="range"], [type="file"])';
+
 /** A venue keeps no requests: their tab is the sandbox's. */
 const TABS: readonly ('order' | 'requests')[] = isVenue ? ['order'] : ['order', 'requests'];
 
@@ -79,7 +81,7 @@ function Console() {
   useEffect(() => {
     const keys = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (/INPUT|SELECT|TEXTAREA/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (target.matches(TAKES_LETTERS) || event.ctrlKey || event.metaKey || event.altKey) return;
       const found = { r: 'race', p: 'prices', c: 'clock', f: 'faults', l: 'liquidity', w: 'wallets', b: 'books' }[event.key];
       if (found && (DRAWERS as readonly string[]).includes(found)) { event.preventDefault(); drawer.value = drawer.value === found ? null : found; }
       else if (event.key === 'Escape' && !drawer.value && !target.dataset['line']) { if (opened.value) opened.value = null; else select(null); }

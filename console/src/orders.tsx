@@ -168,7 +168,7 @@ function Happened() {
   return (
     <section class="happened requests" aria-labelledby="happened-title">
       <h2 id="happened-title">What happens</h2>
-      <Virtual rows={happened.value} height={60} label="Events" empty={null} keyOf={(each) => `${each.family}:${each.seq}:${each.n}`} render={(each) => <HappenedRow event={each} />} />
+      <Virtual rows={happened.value} height={54} label="Events" empty={null} keyOf={(each) => `${each.family}:${each.seq}:${each.n}`} render={(each) => <HappenedRow event={each} />} />
     </section>
   );
 }

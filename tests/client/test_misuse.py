@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 
-from countermand.client import AsyncClient, AsyncTanxClient, Client, TanxClient, TanxKeys
+from countermand.client import AsyncClient, AsyncTanxClient, Client, Refused, TanxClient, TanxKeys
 from countermand.client.effects import Response
 from countermand.client.exchange import Answered, request
 from countermand.client.session import Session
@@ -83,3 +83,15 @@ def test_what_tracebacks_show_holds_no_secret() -> None:
         Answered(Response(200, {}, b'{"token":"s3cret"}')),
     ):
         assert "s3cret" not in repr(held)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"details": {"amount": "Required", "user": "Unknown"}}, "400 no (amount: Required; user: Unknown)"),
+        ({"cause": "inputMint: required"}, "400 no (inputMint: required)"),
+        ({}, "400 no"),
+    ],
+)
+def test_a_refusal_reads_as_a_sentence(body: dict[str, Any], said: str) -> None:
+    assert str(Refused(400, "no", body)) == said

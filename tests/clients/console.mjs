@@ -224,6 +224,9 @@ const scenarios = {
     await until('down', async () => (await sandbox()).faults.rpcDown);
     await page.locator('[data-drawer="faults"] .badge').waitFor();
     await open.getByLabel('histories lag').check();
+    await page.keyboard.press('f'); // A box takes no letters.
+    await open.waitFor({ state: 'detached' });
+    await drawer(page, 'faults');
     await until('weak', async () => String((await sandbox()).faults.strict) === 'laggingHistory');
     await open.getByRole('button', { name: 'Clear all' }).click();
     await until('cleared', async () => !(await sandbox()).faults.rpcDown && !(await sandbox()).faults.strict);
@@ -495,6 +498,9 @@ const scenarios = {
     const before = await page.locator('.order-row').count();
     process.kill(pid, 'SIGKILL');
     await page.getByText('not connected').waitFor();
+    await page.getByLabel(/^Price of SOL: type/).fill('151');
+    await page.keyboard.press('Enter');
+    await page.locator('.toasts .bad', { hasText: 'Price not set: the venue does not answer' }).waitFor();
     const again = spawn(command[0], command.slice(1), { stdio: 'ignore', detached: true });
     again.unref();
     await page.getByText('live', { exact: true }).waitFor({ timeout: 25_000 });

@@ -1,6 +1,7 @@
 """The pages: their blocks run, their links lead somewhere, and what they repeat of the code is what the code says."""
 
 import re
+from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,13 @@ def test_every_raw_state_is_listed_with_the_reason_if_it_is_never_entered() -> N
         (raw.value, display.value, "yes" if raw.value in entered else "no") for raw, display in DISPLAY.items()
     ]
     assert all(bool(why.strip()) == (answer == "no") for _, _, answer, why in rows)
+
+
+def test_what_the_pages_make_in_a_clone_is_not_committed() -> None:
+    """A venue's data, its backup and a copy of its seed: who has one of them can move the funds."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    made = set(re.findall(r"--data \./(\w+)|--file (\w+\.[\w.]+)|master-seed (\w+\.seed)", text))
+    names = {name for each in made for name in each if name}
+    assert {"venue", "restored", "venue.dump", "venue.tar.gz", "venue.seed"} <= names
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
+    assert [name for name in sorted(names) if not any(fnmatch(name, pattern) for pattern in ignored)] == []

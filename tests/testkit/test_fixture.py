@@ -147,6 +147,20 @@ def test_a_refusal_says_what_is_wrong_with_each_field(countermand: Countermand) 
     assert str(refused.value).endswith("400: invalid create order request (inputMint: required)")
 
 
+def test_a_deposit_that_cannot_land_tells_what_the_wallet_has(countermand: Countermand) -> None:
+    """The chain's words are `custom program error: 0x1`."""
+    with pytest.raises(RequestRefused, match="Invalid signed deposit transaction") as refused:
+        countermand.wallet(sol="1.5").trigger.place("SOL", 5, "USDC", below=120)
+    assert refused.value.__notes__ == [
+        "the wallet has 1.5 SOL; the order sells 5 SOL, and rent and fees are paid in SOL"
+    ]
+    with pytest.raises(RequestRefused, match="Invalid signed deposit transaction") as refused:
+        countermand.wallet(usdc=9).trigger.place("USDC", 20, "SOL", below=120)
+    assert refused.value.__notes__ == [
+        "the wallet has 0 SOL and 9 USDC; the order sells 20 USDC, and rent and fees are paid in SOL"
+    ]
+
+
 def test_a_token_that_there_is_not_is_refused_with_those_that_there_are(countermand: Countermand) -> None:
     w = countermand.wallet(sol=1)
     with pytest.raises(LookupError, match=r"'sol' is neither .* it has SOL, USDC, USDT, JUP"):

@@ -23,7 +23,8 @@ class Refused(ClientError):
         self.details: dict[str, Any] = details if isinstance(details, dict) else {}
         self.order_id = order_id if isinstance(order_id, str) else None
         told = [f"{name}: {why}" for name, why in self.details.items()] if self.details else [cause] if cause else []
-        super().__init__(f"{status} {words}{f' ({chr(59).join(map(str, told))})' if told else ''}")
+        reasons = "; ".join(map(str, told))
+        super().__init__(f"{status} {words} ({reasons})" if reasons else f"{status} {words}")
 
 
 class RateLimited(Refused):

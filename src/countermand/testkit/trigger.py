@@ -1,11 +1,12 @@
 """Orders by Trigger v2, in as many requests as they take. For more, use a client: this is enough to set up a test."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from countermand.testkit.amounts import Number, decimal
+from countermand.testkit.amounts import Number, decimal, whole_tokens
 from countermand.testkit.fields import on_the_wire
-from countermand.testkit.http import Answer, LostAnswer
+from countermand.testkit.http import Answer, LostAnswer, RequestRefused
 
 if TYPE_CHECKING:
     from countermand.testkit.wallet import Wallet
@@ -15,6 +16,8 @@ _TRIES: Final = 4
 """Each of these requests may be repeated: the second answer is that of the first."""
 _REGISTERED_BEFORE: Final = 409
 _NOT_THERE: Final = 404
+_SOL: Final = "So11111111111111111111111111111111111111112"
+_CANNOT_LAND: Final = "Invalid signed deposit transaction"
 _WEEK_MS: Final = 7 * 24 * 3_600_000
 _STABLES: Final = ("USDC", "USDT")
 
@@ -104,8 +107,22 @@ class TriggerOrders:
         craft = self._request("POST", "/deposit/craft", asked | more, token=token)
         signed = self._wallet.sign_transaction(craft["transaction"])
         deposit = {"depositRequestId": craft["requestId"], "depositSignedTx": signed}
-        order: str = self._request("POST", f"/orders/{family}", body | deposit, token=token)["id"]
+        try:
+            order: str = self._request("POST", f"/orders/{family}", body | deposit, token=token)["id"]
+        except RequestRefused as refused:
+            if _CANNOT_LAND in str(refused):
+                refused.add_note(self._holdings(str(body["inputMint"]), int(str(body["inputAmount"]))))
+            raise
         return order
+
+    def _holdings(self, mint: str, units: int) -> str:
+        """What the chain's words for a deposit that cannot land, such as `0x1`, leave to be found out."""
+        sold = self._wallet.venue.token(mint)
+        held = f"{_shown(self._wallet.balance('SOL'))} SOL"
+        if mint != _SOL:
+            held += f" and {_shown(self._wallet.balance(mint))} {sold.symbol}"
+        wanted = f"{_shown(whole_tokens(units, sold.decimals))} {sold.symbol}"
+        return f"the wallet has {held}; the order sells {wanted}, and rent and fees are paid in SOL"
 
     def cancel(self, order: str) -> dict[str, Any]:
         """The first step, by which the order can fill no more: `transaction` to sign, and `requestId`."""
@@ -158,3 +175,7 @@ class TriggerOrders:
             except LostAnswer:
                 continue
         return self._ask(method, _ROOT + path, body, token=token)
+
+
+def _shown(tokens: Decimal) -> str:
+    return f"{tokens.normalize():f}"
