@@ -235,7 +235,10 @@ def _check_database(url: str | None) -> None:
 
 def _check_sandbox(settings: Settings) -> None:
     if settings.throwaway and not settings.sandbox:
-        raise StartRefused("--throwaway could lose what a venue promised; leave it out, or serve a sandbox")
+        raise StartRefused(
+            "--throwaway could lose what a venue promised, and `exec` and the fixture of pytest always set it; "
+            "leave it out, or serve a sandbox"
+        )
     if settings.demo and not settings.sandbox:
         raise StartRefused("--demo invents money and orders, which takes a sandbox; leave it out")
     if settings.throwaway and settings.database_url is not None:
