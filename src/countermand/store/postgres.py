@@ -36,7 +36,8 @@ class PostgresStore(VaultPostgres[TriggerRows]):
         connection = await connect(self._dsn, "audit")
         try:
             with asking():
-                async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    yield Snapshot(connection)
+                # It ends with its connection: to end it on one that was lost would hide why.
+                await connection.transaction(isolation="repeatable_read", readonly=True).start()
+                yield Snapshot(connection)
         finally:
             connection.terminate()
