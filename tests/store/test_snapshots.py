@@ -114,7 +114,7 @@ async def test_a_restore_whose_connection_is_lost_in_the_middle_ends(database_ur
         "CREATE TRIGGER cut BEFORE INSERT ON journal FOR EACH ROW EXECUTE FUNCTION cut()"
     )
     async with asyncio.timeout(10) as patience:
-        with pytest.raises(CommitUnknown):
+        with pytest.raises(CommitUnknown, match="in the middle of operation"):
             await snapshots.restore(taken, BEGINNING)
     assert not patience.expired()
     assert await connection.fetchval("SELECT count(*) FROM journal") == 9000

@@ -36,8 +36,7 @@ class PostgresStore(VaultPostgres[TriggerRows]):
         connection = await connect(self._dsn, "audit")
         try:
             with asking():
-                # It ends with its connection: to end it on one that was lost would hide why.
-                await connection.transaction(isolation="repeatable_read", readonly=True).start()
-                yield Snapshot(connection)
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    yield Snapshot(connection)
         finally:
             connection.terminate()
