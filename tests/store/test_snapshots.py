@@ -1,9 +1,11 @@
 """Which tables a snapshot holds, and when it cannot be taken or restored."""
 
+import asyncio
+
 import asyncpg
 import pytest
 
-from countermand.kernel.ports import Unavailable, WriterReplaced
+from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.solana.ledger_store import StoredClock
 from countermand.store.snapshots_postgres import (
     CHANGED,
@@ -92,4 +94,32 @@ async def test_a_damaged_snapshot_is_refused_changes_nothing_and_can_be_deleted(
     assert await snapshots.delete("a")
     assert await snapshots.all() == []
     await connection.execute("DELETE FROM prices; DELETE FROM shards")
+    await connection.close()
+
+
+async def test_a_restore_whose_connection_is_lost_in_the_middle_ends(database_url: str) -> None:
+    """With COPY the driver waits out its whole timeout where it still has much to send."""
+    snapshots = PostgresSnapshots(database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO shards (shard, epoch, opened, seq, head, last_at) VALUES (0, 1, 1, 9000, '', 0);"
+        "UPDATE chain_ledger SET entropy = decode(repeat('00', 32), 'hex');"
+        "INSERT INTO journal SELECT 0, n, n, 'place_order', decode(repeat('ab', 1000), 'hex'), ''"
+        "FROM generate_series(1, 9000) AS n"
+    )
+    taken = await snapshots.take("a", 5, b"{}")
+    await connection.execute(
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS"
+        "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';"
+        "CREATE TRIGGER cut BEFORE INSERT ON journal FOR EACH ROW EXECUTE FUNCTION cut()"
+    )
+    async with asyncio.timeout(10) as patience:
+        with pytest.raises(CommitUnknown, match="in the middle of operation"):
+            await snapshots.restore(taken, BEGINNING)
+    assert not patience.expired()
+    assert await connection.fetchval("SELECT count(*) FROM journal") == 9000
+    await connection.execute(
+        "DROP FUNCTION cut CASCADE; DELETE FROM journal; DELETE FROM shards; UPDATE chain_ledger SET entropy = NULL"
+    )
+    await snapshots.delete("a")
     await connection.close()

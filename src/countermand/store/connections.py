@@ -118,6 +118,9 @@ def asking() -> Iterator[None]:
     except LOST as error:
         if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_PASSING):
             raise
+        hidden = _hidden_by(error)
+        if isinstance(hidden, Unavailable):
+            raise Unavailable(str(hidden)) from error
         raise Unavailable(f"the database does not answer: {describe(error)}") from error
 
 
@@ -132,5 +135,12 @@ def committing(what: str) -> Iterator[None]:
 
 def describe(error: BaseException) -> str:
     """On one line: PostgreSQL adds its details and hints on others."""
+    error = _hidden_by(error) or error
     said = " ".join(str(error).split())
     return said or ("it did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+
+
+def _hidden_by(error: BaseException) -> BaseException | None:
+    """A transaction that ends on a lost connection says that it cannot end. Why, says what it was ended by."""
+    hidden = error.__context__
+    return hidden if isinstance(error, asyncpg.InterfaceError) and isinstance(hidden, (*LOST, Unavailable)) else None

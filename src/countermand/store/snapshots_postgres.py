@@ -5,16 +5,15 @@ come back get the sequence numbers after the newest there ever was, in a new cha
 epochs and nonces go on rising.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 from msgspec import Struct
 
 from countermand.kernel import journal
-from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
+from countermand.kernel.ports import CommitUnknown, JournalRow, Unavailable, WriterReplaced
 from countermand.orders.book.model.exchange import Counters
 from countermand.orders.book.rows import StoredCounters, decode_counters
 from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
@@ -80,6 +79,10 @@ INSERT INTO events (shard, seq, n, wallet, order_id, kind, body)
 SELECT shard, seq + $2, n, wallet, order_id, kind, body FROM {schema}.events WHERE shard = $1
 """
 _JOURNAL: Final = "SELECT seq, at, kind, body FROM {schema}.journal WHERE shard = $1 ORDER BY seq"
+_INSERT: Final = """
+INSERT INTO journal (shard, seq, at, kind, body, hash)
+SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bytea[])
+"""
 _LEDGER: Final = """
 UPDATE chain_ledger AS ledger SET seq = ledger.seq + 1, entropy = $2, slot = $3, wall_ms = $4, ceiling = $5,
     block_time = greatest($6, taken.block_time), faucet_seed = taken.faucet_seed,
@@ -261,17 +264,31 @@ async def _restore_shard(connection: _Connection, schema: str, shard: int, began
     was = await connection.fetchrow(f"SELECT began, last_at FROM {schema}.shards WHERE shard = $1", shard)  # noqa: S608
     assert was is not None, f"the snapshot has no shard {shard}"
     shift, head, seq = began - was["began"], journal.GENESIS, began
-    entries: list[tuple[Any, ...]] = []
+    entries: list[JournalRow] = []
     async for old, at, kind, body in connection.cursor(_JOURNAL.format(schema=schema), shard, prefetch=_AT_A_TIME):
         entry = journal.link(head, old + shift, at, kind, body)
         head, seq = entry.hash, entry.seq
-        entries.append((shard, entry.seq, entry.at, entry.kind, entry.body, entry.hash))
-        if len(entries) % _AT_A_TIME == 0:
-            await asyncio.sleep(0)
-    columns = ("shard", "seq", "at", "kind", "body", "hash")
-    await connection.copy_records_to_table("journal", records=entries, columns=columns, timeout=_RESTORE_S)
+        entries.append(entry)
+        if len(entries) == _AT_A_TIME:
+            await _insert(connection, shard, entries)
+            entries.clear()
+    await _insert(connection, shard, entries)
     await connection.execute(_EVENTS.format(schema=schema), shard, shift, timeout=_RESTORE_S)
-    await connection.execute(_MOVE_SHARD, shard, seq, head if entries else b"", was["last_at"])
+    await connection.execute(_MOVE_SHARD, shard, seq, head if seq > began else b"", was["last_at"])
+
+
+async def _insert(connection: _Connection, shard: int, entries: Sequence[JournalRow]) -> None:
+    """Not by COPY: the driver waits out its whole timeout where it loses its connection in the middle of one."""
+    await connection.execute(
+        _INSERT,
+        shard,
+        [entry.seq for entry in entries],
+        [entry.at for entry in entries],
+        [entry.kind for entry in entries],
+        [entry.body for entry in entries],
+        [entry.hash for entry in entries],
+        timeout=_RESTORE_S,
+    )
 
 
 async def _nonces(connection: _Connection, table: str) -> int:
