@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest, hasTerms } from './pytest';
-import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOfBooks, moreOrders, now, olderRequests, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOfBooks, moreOrders, now, olderRequests, orders, put, refusal, requests, seek, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
@@ -75,14 +75,24 @@ function Row({ order }: { order: Order }) {
   );
 }
 
+/** What the lists do not have is asked for. */
+async function seekIt(): Promise<void> {
+  const text = search.value.trim();
+  const found = await attempt('Not looked for', () => seek(text));
+  if (found) showAll(text);
+  else if (found === false) toast(`No order has this id, and no order is of this wallet: ${short(text)}`, true);
+}
+
+const showAll = (text = ''): void => batch(() => { filter.value = 'all'; family.value = ''; search.value = text; });
+
 export function Orders() {
   const rows = shown.value;
   const all = sorted.value.filter((each) => !isQuote(each)).length;
   const counted = sorted.value.filter(isOfFamily);
   const open = counted.filter(isWaiting).length;
   const more = (family.value === 'book' ? moreOfBooks : moreOrders).value && '+';
-  const narrowed = search.value.trim() !== '' || family.value !== '';
-  const showAll = () => batch(() => { filter.value = 'all'; family.value = ''; search.value = ''; });
+  const text = search.value.trim();
+  const narrowed = text !== '' || family.value !== '';
   return (
     <section class="panel orders" aria-labelledby="orders-title">
       <header class="panel-head">
@@ -95,12 +105,23 @@ export function Orders() {
           <option value="">all families</option>
           {['trigger', 'dca', 'book', 'limit', 'recurring'].map((each) => <option value={each}>{each}</option>)}
         </select>
-        <input type="search" placeholder="id, wallet, pair" aria-label="Find an order" value={search.value} onInput={(event) => { search.value = event.currentTarget.value; }} />
+        <input type="search" placeholder="id, wallet, pair" aria-label="Find an order" value={search.value} onInput={(event) => { search.value = event.currentTarget.value; }}
+          onKeyDown={(event) => { if (event.key === 'Enter' && text && !rows.length) void seekIt(); }} />
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
-        empty={!loaded.value ? <NotLoaded /> : all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">{narrowed ? 'None of these.' : 'Nothing waits.'} <button class="link" onClick={showAll}>Show all {all}{more}</button></p>} />
+        empty={!loaded.value ? <NotLoaded /> : all === 0 && !text ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <None text={text} of={`${all}${more || ''}`} narrowed={narrowed} />} />
     </section>
+  );
+}
+
+/** The lists have no such order, but the venue may. */
+function None({ text, of, narrowed }: { text: string; of: string; narrowed: boolean }) {
+  return (
+    <p class="soft">
+      {narrowed ? 'None of these.' : 'Nothing waits.'} <button class="link" onClick={() => showAll()}>Show all {of}</button>
+      {text && <> <button class="link" onClick={seekIt}>Ask the venue for it</button></>}
+    </p>
   );
 }
 

@@ -143,13 +143,33 @@ export async function select(id: string | null): Promise<void> {
   selected.value = null;
 }
 
-async function orderOf(id: string): Promise<Order | null> {
+async function unless<T>(statuses: number[], asked: Promise<T>): Promise<T | null> {
   try {
-    return await read<Order>(shownAt(`/orders/${id}`));
+    return await asked;
   } catch (problem) {
-    if (problem instanceof Refused && problem.status === 404) return null;
+    if (problem instanceof Refused && statuses.includes(problem.status)) return null;
     throw problem;
   }
+}
+
+const orderOf = (id: string): Promise<Order | null> => unless([404], read<Order>(shownAt(`/orders/${encodeURIComponent(id)}`)));
+
+/** A wallet whose orders were asked for: the lists of all may not have them. */
+let sought: string | null = null;
+
+const ofSought = async (): Promise<Order[]> => (sought ? await unless([400], listed(`wallet=${encodeURIComponent(sought)}&limit=${ORDERS_MAX}`)) ?? [] : []);
+
+/** Asks for what the lists do not have: an order by its whole id, or those of a wallet. False: there is none. */
+export async function seek(text: string): Promise<boolean> {
+  const [order] = await refresh([text]);
+  if (order) {
+    void select(String(order.id));
+    return true;
+  }
+  sought = text;
+  const found = await ofSought();
+  put(...found);
+  return found.length > 0;
 }
 
 async function refresh(ids: string[]): Promise<Order[]> {
@@ -163,8 +183,8 @@ const listed = async (query: string): Promise<Order[]> => (await read<{ orders: 
 
 async function refreshAll(): Promise<void> {
   const families = ['trigger', 'dca', 'limit', 'recurring'];
-  const [ofBooks, ...others] = await Promise.all([booksOrders(), ...families.map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`))]);
-  const found = new Map([...others.flat(), ...ofBooks].map((each) => [String(each.id), each]));
+  const [ofBooks, wanted, ...others] = await Promise.all([booksOrders(), ofSought(), ...families.map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`))]);
+  const found = new Map([...wanted, ...others.flat(), ...ofBooks].map((each) => [String(each.id), each]));
   moreOrders.value = others.some((each) => each.length >= ORDERS_MAX);
   // Orders on the chain are listed while they are open: one that has ended stays as it was seen last.
   const gone = [...orders.value.values()].filter((each) => isOnChain(each) && !found.has(String(each.id)));

@@ -722,6 +722,33 @@ const scenarios = {
     return page.locator('.orders .count').allTextContents();
   },
 
+  /** An order that is not listed is asked for by its id, and those of a wallet by that. */
+  async seeks(page, base, id, wallet, stranger) {
+    const box = page.getByRole('searchbox', { name: 'Find an order' });
+    const rows = page.locator('.order-row');
+    const seen = [];
+    await page.route(/\/sandbox\/orders\?family=trigger/, (route) => route.fulfill({ contentType: 'application/json', body: '{"orders":[]}' }));
+    for (const text of [id, wallet]) {
+      await page.reload();
+      await page.getByRole('button', { name: 'All', exact: true }).click();
+      await box.fill(text);
+      await page.getByText('None of these.').waitFor();
+      if (text === id) await box.press('Enter');
+      else await page.getByRole('button', { name: 'Ask the venue for it' }).click();
+      await rows.first().waitFor();
+      seen.push([await rows.count(), await rows.first().locator('.state').textContent(), await page.locator('.detail').count()]);
+      if (text === wallet) {
+        await ask(base, 'POST', '/sandbox/clock/advance', { seconds: 1 });
+        await page.waitForTimeout(500);
+        seen.push([await rows.count()]);
+      }
+    }
+    await box.fill(stranger);
+    await page.getByRole('button', { name: 'Ask the venue for it' }).click();
+    await page.getByText('No order has this id, and no order is of this wallet').waitFor();
+    return seen;
+  },
+
   /** How many formats of numbers are made while a price moves, which takes longest of all that a page does then. */
   async keepsUp(page, base, mint) {
     await page.evaluate(() => {
@@ -881,7 +908,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { racesAFailure: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { seeks: 'status of 40', racesAFailure: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

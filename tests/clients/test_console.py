@@ -353,7 +353,7 @@ def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, o
     owner.cancels(withdrawing)
     cancelled = owner.places(SELL)
     owner.confirms(cancelled, owner.cancels(cancelled)).ok()
-    assert does(browser, empty, "counts", withdrawing) == ["2", 2, "None of these. Show all 3", 3, ""]
+    assert does(browser, empty, "counts", withdrawing) == ["2", 2, "None of these. Show all 3 Ask the venue for it", 3, ""]
 
 
 def test_quotes_are_counted_where_they_are_listed(browser: Browser, empty: Venue) -> None:
@@ -453,6 +453,13 @@ def test_it_keeps_up_with_a_price_that_moves(browser: Browser, empty: Venue, own
 def test_more_orders_than_are_shown_are_not_denied(browser: Browser, empty: Venue, owner: Trader) -> None:
     owner.places(SELL)
     assert does(browser, empty, "hasMore") == ["2000+", "2000+"]
+
+
+def test_an_order_that_is_not_listed_is_asked_for(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(SELL)
+    stranger = str(Keypair().pubkey())
+    seen = does(browser, empty, "seeks", order, owner.wallet, stranger)
+    assert seen == [[1, "open", 1], [1, "open", 0], [1]]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1400), ("light", 400)])
