@@ -560,7 +560,6 @@ const scenarios = {
     return [before + 5, Number(await own.textContent())];
   },
 
-  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
   /** On a phone, where the list is below the chart. */
   async showsBelow(page, base, id) {
     await page.setViewportSize({ width: 390, height: 700 });
@@ -582,6 +581,7 @@ const scenarios = {
     return { lines: Math.max(...found.map(([, told]) => told.height)), over: found.filter(([name, told, whole]) => told.top < name.bottom - 1 || told.bottom > whole.bottom).length };
   },
 
+  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
   async figures(page, base, id, symbol, mint) {
     await row(page, id).click();
     await page.locator('.timeline').waitFor();

@@ -398,10 +398,7 @@ async def test_a_crash_between_two_slices_loses_nothing(kind: Kind, lands: bool)
 async def test_an_order_that_ended_is_answered_though_commits_of_what_it_triggered_forget_all_that_ended() -> None:
     async with opened() as it:
         it.house.shard.ended_kept = 0
-        for _ in range(MANY):
-            await it.house.place(ALICE, BUY, 120, 1, kind=Kind.STOP_LIMIT, stop=100)
-        await it.ask(100, 1)
-        await it.house.rich(STRANGER)
+        await _trade_that_reaches_many(it)
         it.store.batches.clear()
         taker = await it.house.place(STRANGER, BUY, 100, 1)
         assert taker.state is OrderStatus.DONE
