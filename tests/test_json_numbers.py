@@ -153,3 +153,8 @@ def test_only_so_many_numbers_are_looked_at() -> None:
     """A body of 256 KB that is full of them held the loop for 0.2 s."""
     whole = with_whole_numbers(b"[" + b",".join([b"1.0"] * (NUMBERS_MAX + 2)) + b"]")
     assert (whole.count(b"1.0"), whole.count(b"1")) == (2, NUMBERS_MAX + 2)
+
+
+def test_words_are_no_numbers_that_are_looked_at() -> None:
+    """The `e` of each `true` was one."""
+    assert with_whole_numbers(b"[" + b"true,false," * NUMBERS_MAX + b"1.0]").endswith(b",1]")

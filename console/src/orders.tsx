@@ -110,7 +110,7 @@ export function Orders() {
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
-        empty={!loaded.value ? <NotLoaded /> : all === 0 && !text ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <None text={text} of={`${all}${more || ''}`} narrowed={narrowed} />} />
+        empty={!loaded.value ? <NotLoaded /> : all === 0 && !text ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <None text={text} of={`${all}${moreOrders.value ? '+' : ''}`} narrowed={narrowed} />} />
     </section>
   );
 }

@@ -16,7 +16,7 @@ const LEAST = { trigger: 10.2, limit: 5.1, recurring: 102 };
 const LIVES_S = 7 * 24 * 3_600;
 const NOT_NAMES = new Set('guard keypair and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield none true false'.split(' '));
 
-/** Of an order on the chain that was closed before the page saw it, the terms are gone. */
+/** A closed order on the chain that the venue's index does not know, and that the page did not see while it was open, has none. */
 export const hasTerms = (order: Order): boolean => order.family === 'book' || (order.amount ?? order.makingAmount) !== undefined;
 
 export function asPytest(order: Order): string {

@@ -26,8 +26,8 @@ _PIECES: Final = re.compile(
     (?: "(?:[^"\\]++|\\.)*+"?          # a string, whether it ends or not
       | -?(?!0)[0-9]++(?![-+.0-9eE])   # a number in digits alone
       | 0(?![-+.0-9eE])
-      | true | false
-      | [^"\-+.0-9eE]++
+      | true | false | [tf]            # before what follows, which would leave the `e` behind
+      | [^"\-+.0-9eEtf]++
     )++
     | ([-+.0-9eE]++)                   # what could be another number
     """,

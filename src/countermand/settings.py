@@ -16,9 +16,9 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 ENV_PREFIX: Final = "COUNTERMAND_"
 API_KEYS_VARIABLE: Final = "COUNTERMAND_API_KEYS"
+"""A comma list; for those who cannot mount a file."""
 RPC_URL_VARIABLE: Final = "COUNTERMAND_RPC_URL"
 """`exec` sets it for its command, and a shell may have it for `rescue`: only the option says that a node is meant."""
-"""A comma list; for those who cannot mount a file."""
 
 CONFIRM_TIMEOUT_MS: Final[Mapping[Chain, int]] = {"embedded": 5_000, "rpc": 45_000}
 

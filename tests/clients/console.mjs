@@ -323,7 +323,7 @@ const scenarios = {
     return until('steps', async () => (await tallSteps(page)) || null).catch(() => 0);
   },
 
-  /** How many lines a stop order has, once more orders came after it than are listed. */
+  /** How many lines a stop order has, once more orders came after it than are listed; what the list of the books offers then. */
   async staysListed(page, base, id) {
     const quotes = (everyMs) => ask(base, 'POST', '/sandbox/tanx/market-maker', { market: 'btcusdc', price: '100', levels: 2, everyMs });
     await quotes(600_000);
@@ -333,7 +333,9 @@ const scenarios = {
     await quotes(10);
     await until('many orders', async () => (await ask(base, 'GET', '/sandbox/orders?family=book&limit=1')).orders[0].id > id + 200);
     await page.waitForTimeout(2500); // The books are read each second.
-    return stop.count();
+    await page.getByLabel('Family').selectOption('book');
+    await page.getByLabel('Find an order').fill('nothing of this name');
+    return [await stop.count(), await page.locator('.orders .empty').innerText(), await page.locator('#orders-title .count').textContent()];
   },
 
   /** Orders that no operator amends: on the chain they are only looked at, those of a book can be cancelled. */
@@ -560,7 +562,6 @@ const scenarios = {
     return [before + 5, Number(await own.textContent())];
   },
 
-  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
   /** On a phone, where the list is below the chart. */
   async showsBelow(page, base, id) {
     await page.setViewportSize({ width: 390, height: 700 });
@@ -582,6 +583,7 @@ const scenarios = {
     return { lines: Math.max(...found.map(([, told]) => told.height)), over: found.filter(([name, told, whole]) => told.top < name.bottom - 1 || told.bottom > whole.bottom).length };
   },
 
+  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
   async figures(page, base, id, symbol, mint) {
     await row(page, id).click();
     await page.locator('.timeline').waitFor();

@@ -146,7 +146,10 @@ def test_a_stop_stays_on_the_chart_beside_a_market_maker(browser: Browser, empty
     """It is pending, and was listed among the newest hundred orders alone: a market maker has those in ten seconds."""
     member = Member(empty).joins().has(usdc="1000")
     order = member.places("buy", "0.01", "125", ord_type="stop_limit", stop_price="124")
-    assert does(browser, empty, "staysListed", order) == 1
+    lines, offered, counted = does(browser, empty, "staysListed", order)
+    assert lines == 1
+    assert offered.startswith("None of these. Show all 1 "), "a quote is none of all"
+    assert counted.endswith("+")
 
 
 def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, empty: Venue, owner: Trader) -> None:
@@ -353,7 +356,8 @@ def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, o
     owner.cancels(withdrawing)
     cancelled = owner.places(SELL)
     owner.confirms(cancelled, owner.cancels(cancelled)).ok()
-    assert does(browser, empty, "counts", withdrawing) == ["2", 2, "None of these. Show all 3 Ask the venue for it", 3, ""]
+    none = "None of these. Show all 3 Ask the venue for it"
+    assert does(browser, empty, "counts", withdrawing) == ["2", 2, none, 3, ""]
 
 
 def test_quotes_are_counted_where_they_are_listed(browser: Browser, empty: Venue) -> None:

@@ -221,17 +221,16 @@ class OrderInspector:
         return [self._shown_dca(each, (), now) for each in orders]
 
     async def _book_order(self, which: BookOrderId | str) -> Shown | None:
-        lasts = await self._book.last_trades()
         found = await self._book.order(which)
         if found is None:
             return None
-        return self._of_book(found.order, lasts) | {"timeline": shown_timeline(found.timeline)}
+        shown_order = self._of_book(found.order, await self._book.last_trades())
+        return shown_order | {"timeline": shown_timeline(found.timeline)}
 
     async def _book_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
         states = None if wanted.state is None else [BookState(wanted.state)]
-        # Once: each look asks the database whose the books are. First: else a stop waits for a price that was there.
-        lasts = await self._book.last_trades()
         orders = await self._book.orders(wanted.owner, states, limit)
+        lasts = await self._book.last_trades()  # Once: each look asks the database whose the books are.
         return [self._of_book(each, lasts) for each in orders]
 
     def _of_book(self, order: BookOrder, lasts: Mapping[MarketSymbol, Ticks | None]) -> Shown:

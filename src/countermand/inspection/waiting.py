@@ -98,7 +98,7 @@ def _of_round(order: DcaOrder, waiting: Waiting, price_of: PriceOf) -> Iterator[
 
 
 def book_waiting(order: BookOrder, market: Market, last: Ticks | None) -> WaitingData | None:
-    waiting, terms = book.waits_for(order), order.terms
+    waiting, terms = book.waits_for(order, last), order.terms
     if waiting is None:
         return None
     data: WaitingData = {"for": waiting.value, "side": terms.side.value}

@@ -118,7 +118,7 @@ def seconds_until(until: Instant, now: Instant) -> str:
 
 
 def book_waits_for(order: BookOrder, market: Market, last: Ticks | None) -> str | None:
-    match book.waits_for(order):
+    match book.waits_for(order, last):
         case book.BookWaiting.STOP_PRICE:
             assert order.terms.stop is not None, f"order {order.id} has no stop price"
             side = "≥" if order.terms.side is BUY else "≤"

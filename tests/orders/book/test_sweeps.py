@@ -70,7 +70,7 @@ def test_a_restart_in_the_middle_goes_on_with_the_money_that_is_left(kind: Kind,
     venue._run_due, run_due = (lambda: None), venue._run_due  # type: ignore[method-assign]  # The process ends here.
     taker = venue.places(ALICE, side, 5, None if kind is Kind.MARKET else 100, kind)
     assert is_entering(venue.order(taker))
-    assert waits_for(venue.order(taker)) is BookWaiting.TURN
+    assert waits_for(venue.order(taker), None) is BookWaiting.TURN
     loaded = venue.reloaded()
     assert picture(loaded) == picture(venue.exchange, live_only=True)
     assert loaded.command_due(venue.now) == (venue.now, ContinueBookOrder(taker))
@@ -156,6 +156,19 @@ def test_a_restart_while_stops_are_to_be_triggered_goes_on_with_them() -> None:
     run_due()
     assert picture(loaded, live_only=True) == picture(venue.exchange, live_only=True)
     assert _triggered(venue) == [[1], [2], [3]]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_stop_that_a_trade_reached_waits_for_its_turn_alone(side: Side) -> None:
+    venue = Venue(orders_per_turn=1)
+    venue.sells(BOB, 1, 100)
+    *at_the_price, beyond = _stops(venue, 100, 100, 101 if side is BUY else 99, side=side)
+    venue._run_due = lambda: None  # type: ignore[method-assign]
+    venue.buys(CAROL, 1, 100)
+    [reached] = [stop for stop in at_the_price if not venue.exchange.is_triggered(stop)]
+    assert waits_for(venue.order(reached), None) is BookWaiting.STOP_PRICE
+    assert waits_for(venue.order(reached), Ticks(100)) is BookWaiting.TURN
+    assert waits_for(venue.order(beyond), Ticks(100)) is BookWaiting.STOP_PRICE
 
 
 def test_a_stop_that_is_placed_after_the_others_were_triggered_waits_for_a_trade_of_its_own() -> None:
@@ -385,10 +398,7 @@ async def test_a_crash_between_two_slices_loses_nothing(kind: Kind, lands: bool)
 async def test_an_order_that_ended_is_answered_though_commits_of_what_it_triggered_forget_all_that_ended() -> None:
     async with opened() as it:
         it.house.shard.ended_kept = 0
-        for _ in range(MANY):
-            await it.house.place(ALICE, BUY, 120, 1, kind=Kind.STOP_LIMIT, stop=100)
-        await it.ask(100, 1)
-        await it.house.rich(STRANGER)
+        await _trade_that_reaches_many(it)
         it.store.batches.clear()
         taker = await it.house.place(STRANGER, BUY, 100, 1)
         assert taker.state is OrderStatus.DONE

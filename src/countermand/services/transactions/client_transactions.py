@@ -61,7 +61,7 @@ class BuildRow(msgspec.Struct, frozen=True):
 
 
 class BuildStore(Protocol):
-    """`find` may raise `Unavailable`, `add` also `CommitUnknown`."""
+    """Every method may raise `Unavailable`, `add` also `CommitUnknown`."""
 
     async def add(self, rows: Sequence[BuildRow]) -> None:
         """One that is stored already stays as it is."""
@@ -70,7 +70,7 @@ class BuildStore(Protocol):
         """Its body."""
 
     async def newest(self, blocks: int) -> Sequence[bytes]:
-        """The bodies of those that can land until so many blocks before the last one that the newest can land in."""
+        """The bodies of those whose last valid height is at most so many blocks below the greatest of all."""
 
 
 class Landing(Protocol):

@@ -42,8 +42,8 @@ from countermand.values.instant import Instant
 from countermand.values.structs import UNSET, Struct, UnsetType, field
 
 ORDERS_PER_TURN: Final = 32
-"""An order that meets more makers goes on in a turn of its own, before anything else, and of the stops that its trades
-reach no more are triggered in one: no turn is long.
+"""No turn is long: an order that meets more makers goes on in a turn of its own, before anything else, and so are
+triggered the stops that its trades reach, if they are more.
 """
 
 T = TypeVar("T")
