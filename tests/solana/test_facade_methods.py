@@ -649,6 +649,15 @@ async def test_signatures_of_an_address_come_newest_first_between_bounds(rpc: Fa
     assert (await rpc.fails("getSignaturesForAddress", address, {"limit": 1001}))["code"] == -32602
 
 
+@pytest.mark.parametrize("bounds", [("before",), ("until",), ("before", "until")])
+async def test_a_bound_that_never_landed_is_refused(rpc: Facade, chain: EmbeddedChain, bounds: tuple[str, ...]) -> None:
+    """A node does so from Agave 4.0 on. Before, it answered with an empty list."""
+    wallet = await funded(chain)
+    unknown = str(Signature.new_unique())
+    error = await rpc.fails("getSignaturesForAddress", str(wallet.pubkey()), dict.fromkeys(bounds, unknown))
+    assert error == {"code": -32020, "message": f"Transaction {unknown} not found"}
+
+
 async def test_a_frozen_and_delegated_token_account(rpc: Facade, chain: EmbeddedChain) -> None:
     owner, delegate, address = (str(Pubkey.new_unique()) for _ in range(3))
     data = bytearray(token_account_bytes(mint=USDC_MINT, owner=owner, amount=5))

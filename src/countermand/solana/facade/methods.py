@@ -14,7 +14,13 @@ from countermand.solana.facade.accounts import ACCOUNTS_MAX, AccountMethods, Acc
 from countermand.solana.facade.blocks import BlockMethods
 from countermand.solana.facade.cluster import ClusterMethods
 from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX
-from countermand.solana.facade.errors import invalid_params, no_faucet, preflight_failure, signature_failure
+from countermand.solana.facade.errors import (
+    bound_not_found,
+    invalid_params,
+    no_faucet,
+    preflight_failure,
+    signature_failure,
+)
 from countermand.solana.facade.group import Json, MethodGroup, at
 from countermand.solana.facade.params import (
     AccountEncoding,
@@ -163,12 +169,13 @@ class RpcMethods(MethodGroup):
     async def get_signatures_for_address(self, account: str, config: params.ReadSignatures | None = None) -> list[Json]:
         await self._confirmed_slot(config)
         config = config or params.ReadSignatures()
+        before, until = [None if text is None else params.signature(text) for text in (config.before, config.until)]
         found = await self._chain.signatures_for_address(
-            address(account),
-            limit=config.limit or 1000,
-            before=None if config.before is None else params.signature(config.before),
-            until=None if config.until is None else params.signature(config.until),
+            address(account), limit=config.limit or 1000, before=before, until=until
         )
+        for bound in (before, until):
+            if bound is not None and await self._chain.signature_status(bound) is None:
+                raise bound_not_found(bound)
         return [
             {
                 "signature": entry.signature,
