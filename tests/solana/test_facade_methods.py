@@ -376,11 +376,13 @@ async def test_the_preflight_tells_why_not(rpc: Facade, chain: EmbeddedChain) ->
     assert error["data"]["err"] == {"InstructionError": [0, {"Custom": 1}]}
     assert error["data"]["logs"][-1] == "Program 11111111111111111111111111111111 failed: custom program error: 0x1"
     assert error["data"]["unitsConsumed"] == 150
+    assert error["data"]["loadedAccountsDataSize"] == 64 + 64 + len("system_program")
     assert rpc.sent == []
     unfunded = Keypair()
     raw = await signed(chain, unfunded, transfer_of(unfunded, 1))
     error = await rpc.fails("sendTransaction", base64_of(raw), BASE64)
     assert error["data"]["err"] == "AccountNotFound"
+    assert error["data"]["loadedAccountsDataSize"] == 0
     assert error["message"].endswith("Attempt to debit an account but found no record of a prior credit.")
 
 
@@ -452,6 +454,7 @@ async def test_a_simulation_shows_what_would_be(rpc: Facade, chain: EmbeddedChai
     assert value["accounts"][0]["lamports"] == 10**6
     assert value["innerInstructions"] == []
     assert value["unitsConsumed"] == 150
+    assert value["loadedAccountsDataSize"] == 64 + 64 + len("system_program")
     assert await rpc.value("isBlockhashValid", value["replacementBlockhash"]["blockhash"]) is True
     assert await rpc.value("getBalance", to) == 0
     error = await rpc.fails("simulateTransaction", unsigned, config | {"sigVerify": True})

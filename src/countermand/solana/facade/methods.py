@@ -229,6 +229,7 @@ def _outcome(simulation: DetailedSimulation) -> Json:
     returned, replacement = simulation.return_data, simulation.replacement_blockhash
     return {
         "unitsConsumed": simulation.units_consumed,
+        "loadedAccountsDataSize": simulation.loaded_bytes,
         "returnData": None if returned is None else return_data_json(returned),
         "loadedAddresses": loaded_addresses_json(simulation),
         "fee": simulation.fee,
