@@ -587,6 +587,48 @@ async def test_a_simulation_names_what_lookup_tables_add(rpc: Facade, chain: Emb
     assert last["parsed"]["info"] == {"account": tokens, "mint": USDC_MINT, "owner": str(owner)}
 
 
+@pytest.mark.parametrize(
+    ("owner", "kept", "sentence"),
+    [
+        (None, 1, "Transaction loads an address table account that doesn't exist"),
+        ("11111111111111111111111111111111", 1, "Transaction loads an address table account with an invalid owner"),
+        ("AddressLookupTab1e1111111111111111111111111", 0, "Transaction address table lookup uses an invalid index"),
+    ],
+)
+@pytest.mark.parametrize("lamports", [10**6, 10**15])
+async def test_a_lookup_that_fails_is_no_transaction(
+    rpc: Facade, chain: EmbeddedChain, owner: str | None, kept: int, sentence: str, lamports: int
+) -> None:
+    """A node looks up what tables add before it simulates, and so without a preflight, too."""
+    wallet, to, table = await funded(chain), Pubkey.new_unique(), Pubkey.new_unique()
+    if owner is not None:
+        data = struct.pack("<IQQBB32sH", 1, 2**64 - 1, 0, 0, 0, bytes(32), 0) + bytes(to) * kept
+        await chain.put_accounts({str(table): AccountInfo(10**9, owner, data, executable=False)})
+    tables = [AddressLookupTableAccount(table, [to])]
+    blockhash = Hash.from_string((await chain.latest_blockhash()).blockhash)
+    message = MessageV0.try_compile(wallet.pubkey(), [transfer_of(wallet, lamports, to)], tables, blockhash)
+    raw = base64_of(bytes(VersionedTransaction(message, [wallet])))
+    refused = {"code": -32602, "message": f"invalid transaction: {sentence}"}
+    assert await rpc.fails("simulateTransaction", raw, BASE64) == refused
+    assert await rpc.fails("simulateTransaction", raw, {**BASE64, "replaceRecentBlockhash": True}) == refused
+    assert await rpc.fails("sendTransaction", raw, BASE64) == refused
+    assert await rpc.fails("sendTransaction", raw, {**BASE64, "skipPreflight": True}) == refused
+    assert rpc.sent == []
+
+
+async def test_indices_that_lead_nowhere_are_no_transaction(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    raw = bytearray(await signed(chain, wallet, transfer_of(wallet, 10**6)))
+    to = raw.rindex(bytes([2, 0, 1, 12]))  # An instruction's two accounts, and the size of its data.
+    raw[to + 2] = 9
+    refused = {
+        "code": -32602,
+        "message": "invalid transaction: Transaction failed to sanitize accounts offsets correctly",
+    }
+    for method in ("simulateTransaction", "sendTransaction"):
+        assert await rpc.fails(method, base64_of(bytes(raw)), BASE64) == refused
+
+
 async def test_a_fee_is_counted_as_a_node_does(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
 

@@ -76,6 +76,11 @@ def preflight_failure(error: JsonError, logs: tuple[str, ...], details: dict[str
     return RpcError(Code.PREFLIGHT_FAILURE, f"Transaction simulation failed: {describe(error)}", data)
 
 
+def invalid_transaction(error: JsonError) -> RpcError:
+    """One that a node does not even simulate."""
+    return invalid_params(f"invalid transaction: {describe(error)}")
+
+
 def signature_failure() -> RpcError:
     return RpcError(Code.SIGNATURE_FAILURE, "Transaction signature verification failure")
 

@@ -6,9 +6,10 @@ from typing import Annotated, Final
 
 import base58
 import msgspec
+from solders.message import MessageV0
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.errors import SIGNATURE_FAILURE
+from countermand.solana.errors import LOOKUP_FAILURES, SIGNATURE_FAILURE
 from countermand.solana.facade import params
 from countermand.solana.facade.accounts import ACCOUNTS_MAX, AccountMethods, AccountWriter
 from countermand.solana.facade.blocks import BlockMethods
@@ -17,6 +18,7 @@ from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX
 from countermand.solana.facade.errors import (
     bound_not_found,
     invalid_params,
+    invalid_transaction,
     no_faucet,
     preflight_failure,
     signature_failure,
@@ -134,11 +136,12 @@ class RpcMethods(MethodGroup):
         wire = wire_transaction(transaction, config.encoding or WireEncoding.BASE58)
         await self._reached(config.min_context_slot)
         if not config.skip_preflight:
-            preflight = await self._chain.preflight(wire.raw)
-            if preflight.error == SIGNATURE_FAILURE:
-                raise signature_failure()
+            preflight = _sound(await self._chain.preflight(wire.raw))
             if preflight.error is not None:
                 raise preflight_failure(preflight.error, preflight.logs, _outcome(preflight))
+        elif isinstance(wire.message, MessageV0) and wire.message.address_table_lookups:
+            # What its tables add is looked up in any case.
+            _sound(await self._chain.simulate_transaction(wire.raw, verify_signatures=False, replace_blockhash=True))
         await self._send(wire.raw)
         return base58.b58encode(wire.signature).decode()
 
@@ -148,9 +151,9 @@ class RpcMethods(MethodGroup):
         if verify and replace:
             raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
         wire = wire_transaction(transaction, config.encoding or WireEncoding.BASE58)
-        outcome = await self._chain.simulate_transaction(wire.raw, verify_signatures=verify, replace_blockhash=replace)
-        if outcome.error == SIGNATURE_FAILURE:
-            raise signature_failure()
+        outcome = _sound(
+            await self._chain.simulate_transaction(wire.raw, verify_signatures=verify, replace_blockhash=replace)
+        )
         value = {
             "err": outcome.error,
             "logs": list(outcome.logs),
@@ -223,6 +226,15 @@ class RpcMethods(MethodGroup):
 def _status(slot: int, error: JsonError | None) -> Json:
     shown_status = {"slot": slot, "confirmations": None, "err": error, "status": status_json(error)}
     return {**shown_status, "confirmationStatus": "finalized"}
+
+
+def _sound(simulation: DetailedSimulation) -> DetailedSimulation:
+    """Raises what a node says before it simulates."""
+    if simulation.error == SIGNATURE_FAILURE:
+        raise signature_failure()
+    if simulation.error in LOOKUP_FAILURES:
+        raise invalid_transaction(simulation.error)
+    return simulation
 
 
 def _outcome(simulation: DetailedSimulation) -> Json:
