@@ -461,6 +461,24 @@ async def test_a_simulation_shows_what_would_be(rpc: Facade, chain: EmbeddedChai
     assert error["message"] == "sigVerify may not be used with replaceRecentBlockhash"
 
 
+async def test_a_simulation_shows_no_more_accounts_than_it_has(rpc: Facade, chain: EmbeddedChain) -> None:
+    """Any accounts, but so many: as on a node."""
+    wallet, to, table = await funded(chain), Pubkey.new_unique(), Pubkey.new_unique()
+    data = struct.pack("<IQQBB32sH", 1, 2**64 - 1, 0, 0, 0, bytes(32), 0) + bytes(to)
+    program = "AddressLookupTab1e1111111111111111111111111"
+    await chain.put_accounts({str(table): AccountInfo(10**9, program, data, executable=False)})
+    blockhash = Hash.from_string((await chain.latest_blockhash()).blockhash)
+    tables = [AddressLookupTableAccount(table, [to])]
+    message = MessageV0.try_compile(wallet.pubkey(), [transfer_of(wallet, 10**6, to)], tables, blockhash)
+    raw = base64_of(bytes(VersionedTransaction(message, [wallet])))
+    three = [str(wallet.pubkey()), str(to), str(Pubkey.new_unique())]
+    value = await rpc.value("simulateTransaction", raw, {**BASE64, "accounts": {"addresses": three}})
+    assert [account and account["lamports"] for account in value["accounts"]][1:] == [10**6, None]
+    asked = {**BASE64, "accounts": {"addresses": [*three, str(table)]}}
+    error = await rpc.fails("simulateTransaction", raw, asked)
+    assert error == {"code": -32602, "message": "Too many accounts provided; max 3"}
+
+
 async def test_a_simulation_tells_what_its_programs_call(rpc: Facade, chain: EmbeddedChain) -> None:
     """In words, whatever the encoding of the transaction."""
     wallet, owner = await funded(chain), Pubkey.new_unique()

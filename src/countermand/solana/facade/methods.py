@@ -11,7 +11,7 @@ from solders.message import MessageV0
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.errors import LOOKUP_FAILURES, SIGNATURE_FAILURE
 from countermand.solana.facade import params
-from countermand.solana.facade.accounts import ACCOUNTS_MAX, AccountMethods, AccountWriter
+from countermand.solana.facade.accounts import AccountMethods, AccountWriter
 from countermand.solana.facade.blocks import BlockMethods
 from countermand.solana.facade.cluster import ClusterMethods
 from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX
@@ -157,7 +157,7 @@ class RpcMethods(MethodGroup):
         value = {
             "err": outcome.error,
             "logs": list(outcome.logs),
-            "accounts": await self._simulated_accounts(outcome, config.accounts),
+            "accounts": await self._simulated_accounts(wire, outcome, config.accounts),
             **_outcome(outcome),
             "innerInstructions": _inner(wire, outcome) if config.inner_instructions else None,
         }
@@ -205,15 +205,15 @@ class RpcMethods(MethodGroup):
         )
 
     async def _simulated_accounts(
-        self, outcome: DetailedSimulation, asked: params.SimulatedAccounts | None
+        self, wire: WireTransaction, outcome: DetailedSimulation, asked: params.SimulatedAccounts | None
     ) -> Sequence[object] | None:
         if asked is None:
             return None
         encoding = asked.encoding or AccountEncoding.BASE64
         if encoding in (AccountEncoding.BINARY, AccountEncoding.BASE58):
             raise invalid_params("base58 encoding not supported")
-        if len(asked.addresses) > ACCOUNTS_MAX:
-            raise invalid_params(f"Too many accounts provided; max {ACCOUNTS_MAX}")
+        if len(asked.addresses) > (accounts_max := _accounts_of(wire)):
+            raise invalid_params(f"Too many accounts provided; max {accounts_max}")
         addresses = [address(text) for text in asked.addresses]
         if outcome.error is not None:
             return [None] * len(addresses)
@@ -257,6 +257,13 @@ def _outcome(simulation: DetailedSimulation) -> Json:
 
 def _tokens(balances: Sequence[TokenBalance] | None) -> list[Json] | None:
     return None if balances is None else [token_balance_json(balance) for balance in balances]
+
+
+def _accounts_of(wire: WireTransaction) -> int:
+    """How many it has, with those that lookup tables add."""
+    lookups = wire.message.address_table_lookups if isinstance(wire.message, MessageV0) else []
+    added = [len(bytes(each.writable_indexes)) + len(bytes(each.readonly_indexes)) for each in lookups]
+    return len(wire.static_keys) + sum(added)
 
 
 def _inner(wire: WireTransaction, simulation: DetailedSimulation) -> list[Json]:
