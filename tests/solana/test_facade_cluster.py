@@ -49,7 +49,7 @@ async def test_one_node_leads_every_slot(rpc: Facade) -> None:
         version["solana-core"],
         version["feature-set"],
     )
-    assert {node[name] for name in ("gossip", "rpc", "tpu", "tpuQuic", "pubsub")} == {None}
+    assert {node[name] for name in ("gossip", "rpc", "tpu", "tpuQuic", "pubsub", "clientId")} == {None}
 
 
 async def test_leaders_are_known_until_the_next_epoch_ends(rpc: Facade) -> None:

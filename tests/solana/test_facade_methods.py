@@ -376,11 +376,13 @@ async def test_the_preflight_tells_why_not(rpc: Facade, chain: EmbeddedChain) ->
     assert error["data"]["err"] == {"InstructionError": [0, {"Custom": 1}]}
     assert error["data"]["logs"][-1] == "Program 11111111111111111111111111111111 failed: custom program error: 0x1"
     assert error["data"]["unitsConsumed"] == 150
+    assert error["data"]["loadedAccountsDataSize"] == 64 + 64 + len("system_program")
     assert rpc.sent == []
     unfunded = Keypair()
     raw = await signed(chain, unfunded, transfer_of(unfunded, 1))
     error = await rpc.fails("sendTransaction", base64_of(raw), BASE64)
     assert error["data"]["err"] == "AccountNotFound"
+    assert error["data"]["loadedAccountsDataSize"] == 0
     assert error["message"].endswith("Attempt to debit an account but found no record of a prior credit.")
 
 
@@ -452,10 +454,29 @@ async def test_a_simulation_shows_what_would_be(rpc: Facade, chain: EmbeddedChai
     assert value["accounts"][0]["lamports"] == 10**6
     assert value["innerInstructions"] == []
     assert value["unitsConsumed"] == 150
+    assert value["loadedAccountsDataSize"] == 64 + 64 + len("system_program")
     assert await rpc.value("isBlockhashValid", value["replacementBlockhash"]["blockhash"]) is True
     assert await rpc.value("getBalance", to) == 0
     error = await rpc.fails("simulateTransaction", unsigned, config | {"sigVerify": True})
     assert error["message"] == "sigVerify may not be used with replaceRecentBlockhash"
+
+
+async def test_a_simulation_shows_no_more_accounts_than_it_has(rpc: Facade, chain: EmbeddedChain) -> None:
+    """Any accounts, but so many: as on a node."""
+    wallet, to, table = await funded(chain), Pubkey.new_unique(), Pubkey.new_unique()
+    data = struct.pack("<IQQBB32sH", 1, 2**64 - 1, 0, 0, 0, bytes(32), 0) + bytes(to)
+    program = "AddressLookupTab1e1111111111111111111111111"
+    await chain.put_accounts({str(table): AccountInfo(10**9, program, data, executable=False)})
+    blockhash = Hash.from_string((await chain.latest_blockhash()).blockhash)
+    tables = [AddressLookupTableAccount(table, [to])]
+    message = MessageV0.try_compile(wallet.pubkey(), [transfer_of(wallet, 10**6, to)], tables, blockhash)
+    raw = base64_of(bytes(VersionedTransaction(message, [wallet])))
+    three = [str(wallet.pubkey()), str(to), str(Pubkey.new_unique())]
+    value = await rpc.value("simulateTransaction", raw, {**BASE64, "accounts": {"addresses": three}})
+    assert [account and account["lamports"] for account in value["accounts"]][1:] == [10**6, None]
+    asked = {**BASE64, "accounts": {"addresses": [*three, str(table)]}}
+    error = await rpc.fails("simulateTransaction", raw, asked)
+    assert error == {"code": -32602, "message": "Too many accounts provided; max 3"}
 
 
 async def test_a_simulation_tells_what_its_programs_call(rpc: Facade, chain: EmbeddedChain) -> None:
@@ -584,6 +605,48 @@ async def test_a_simulation_names_what_lookup_tables_add(rpc: Facade, chain: Emb
     assert last["parsed"]["info"] == {"account": tokens, "mint": USDC_MINT, "owner": str(owner)}
 
 
+@pytest.mark.parametrize(
+    ("owner", "kept", "sentence"),
+    [
+        (None, 1, "Transaction loads an address table account that doesn't exist"),
+        ("11111111111111111111111111111111", 1, "Transaction loads an address table account with an invalid owner"),
+        ("AddressLookupTab1e1111111111111111111111111", 0, "Transaction address table lookup uses an invalid index"),
+    ],
+)
+@pytest.mark.parametrize("lamports", [10**6, 10**15])
+async def test_a_lookup_that_fails_is_no_transaction(
+    rpc: Facade, chain: EmbeddedChain, owner: str | None, kept: int, sentence: str, lamports: int
+) -> None:
+    """A node looks up what tables add before it simulates, and so without a preflight, too."""
+    wallet, to, table = await funded(chain), Pubkey.new_unique(), Pubkey.new_unique()
+    if owner is not None:
+        data = struct.pack("<IQQBB32sH", 1, 2**64 - 1, 0, 0, 0, bytes(32), 0) + bytes(to) * kept
+        await chain.put_accounts({str(table): AccountInfo(10**9, owner, data, executable=False)})
+    tables = [AddressLookupTableAccount(table, [to])]
+    blockhash = Hash.from_string((await chain.latest_blockhash()).blockhash)
+    message = MessageV0.try_compile(wallet.pubkey(), [transfer_of(wallet, lamports, to)], tables, blockhash)
+    raw = base64_of(bytes(VersionedTransaction(message, [wallet])))
+    refused = {"code": -32602, "message": f"invalid transaction: {sentence}"}
+    assert await rpc.fails("simulateTransaction", raw, BASE64) == refused
+    assert await rpc.fails("simulateTransaction", raw, {**BASE64, "replaceRecentBlockhash": True}) == refused
+    assert await rpc.fails("sendTransaction", raw, BASE64) == refused
+    assert await rpc.fails("sendTransaction", raw, {**BASE64, "skipPreflight": True}) == refused
+    assert rpc.sent == []
+
+
+async def test_indices_that_lead_nowhere_are_no_transaction(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    raw = bytearray(await signed(chain, wallet, transfer_of(wallet, 10**6)))
+    to = raw.rindex(bytes([2, 0, 1, 12]))  # An instruction's two accounts, and the size of its data.
+    raw[to + 2] = 9
+    refused = {
+        "code": -32602,
+        "message": "invalid transaction: Transaction failed to sanitize accounts offsets correctly",
+    }
+    for method in ("simulateTransaction", "sendTransaction"):
+        assert await rpc.fails(method, base64_of(bytes(raw)), BASE64) == refused
+
+
 async def test_a_fee_is_counted_as_a_node_does(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
 
@@ -647,6 +710,15 @@ async def test_signatures_of_an_address_come_newest_first_between_bounds(rpc: Fa
     assert [entry["signature"] for entry in await rpc.call("getSignaturesForAddress", address, bounds)] == [sent[1]]
     assert len(await rpc.call("getSignaturesForAddress", address, {"limit": 1})) == 1
     assert (await rpc.fails("getSignaturesForAddress", address, {"limit": 1001}))["code"] == -32602
+
+
+@pytest.mark.parametrize("bounds", [("before",), ("until",), ("before", "until")])
+async def test_a_bound_that_never_landed_is_refused(rpc: Facade, chain: EmbeddedChain, bounds: tuple[str, ...]) -> None:
+    """A node does so from Agave 4.0 on. Before, it answered with an empty list."""
+    wallet = await funded(chain)
+    unknown = str(Signature.new_unique())
+    error = await rpc.fails("getSignaturesForAddress", str(wallet.pubkey()), dict.fromkeys(bounds, unknown))
+    assert error == {"code": -32020, "message": f"Transaction {unknown} not found"}
 
 
 async def test_a_frozen_and_delegated_token_account(rpc: Facade, chain: EmbeddedChain) -> None:

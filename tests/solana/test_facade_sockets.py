@@ -207,6 +207,20 @@ async def test_an_account_is_told_as_it_is_on_another_ledger(node: Node, chain: 
         await listener.hears_nothing()
 
 
+async def test_a_program_is_told_nothing_of_another_ledger(node: Node, chain: EmbeddedChain) -> None:
+    """Not even of an account that another socket watches."""
+    wallet = str((await funded(chain)).pubkey())
+    async with listening(node) as of_account, listening(node) as of_program:
+        watched = await of_account.gets("accountSubscribe", wallet)
+        subscription = await of_program.gets("programSubscribe", SYSTEM_PROGRAM)
+        await chain.reset(genesis_of(bytes([2] * 32)))
+        await of_account.hears("accountNotification", watched)
+        await of_program.hears_nothing()
+        await faucet_of(chain).airdrop(wallet, 10**9)
+        told = [await of_program.hears("programNotification", subscription) for _ in range(2)]
+        assert wallet in [each["value"]["pubkey"] for each in told]
+
+
 async def test_a_program_is_told_with_its_filters(node: Node, chain: EmbeddedChain) -> None:
     alice, bob = str(Pubkey.new_unique()), str(Pubkey.new_unique())
     account = associated_token_address(alice, USDC_MINT)

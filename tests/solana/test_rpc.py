@@ -127,6 +127,20 @@ async def test_reads_come_from_a_node_that_has_seen_what_was_told_as_final() -> 
     assert node.questions("sendTransaction")[0][0] == base64.b64encode(RAW).decode()
 
 
+@pytest.mark.parametrize(("unknown", "found"), [({"before"}, 0), ({"until"}, 1), ({"before", "until"}, 0), (set(), 1)])
+async def test_a_history_bounded_by_what_the_node_does_not_know(unknown: set[str], found: int) -> None:
+    """Agave answers with an error from 4.0 on, also for what it has pruned."""
+
+    def history(_: str, config: dict[str, Any]) -> object:
+        if unknown & config.keys():
+            return {"code": -32020, "message": f"Transaction {SIGNATURE} not found"}
+        return [{"signature": SIGNATURE, "slot": 5, "err": None, "memo": None, "blockTime": 1}]
+
+    async with scripted(ScriptedNode({"getSignaturesForAddress": history})) as chain:
+        listed = await chain.signatures_for_address(SYSTEM_PROGRAM, before=SIGNATURE, until=SIGNATURE)
+        assert len(listed) == found
+
+
 async def test_questions_of_one_turn_travel_together() -> None:
     node = ScriptedNode(
         {"getEpochInfo": epoch(9, 9), "getSignatureStatuses": lambda asked, _: at(9, [None] * len(asked))}

@@ -294,9 +294,8 @@ class EmbeddedChain:
     async def simulate_transaction(
         self, raw: bytes, *, verify_signatures: bool, replace_blockhash: bool
     ) -> DetailedSimulation:
-        latest, found = await self._simulate(
-            read_transaction(raw), verify_signatures=verify_signatures, any_blockhash=replace_blockhash
-        )
+        wire = read_transaction(raw)
+        latest, found = await self._simulate(wire, verify_signatures=verify_signatures, any_blockhash=replace_blockhash)
         replacement = latest if replace_blockhash else None
         if not isinstance(found, MachineSimulation):
             return DetailedSimulation(found, replacement_blockhash=replacement)
@@ -311,6 +310,7 @@ class EmbeddedChain:
             replacement_blockhash=replacement,
             loaded_writable=tuple(map(str, found.loaded_writable)),
             loaded_readonly=tuple(map(str, found.loaded_readonly)),
+            loaded_bytes=0 if balances is None else self._upkeep.live().machine.loaded_bytes(wire),
             fee=found.fee,
             pre_balances=None if balances is None else tuple(balances.pre),
             post_balances=None if balances is None else tuple(balances.post),

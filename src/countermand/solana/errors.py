@@ -19,6 +19,13 @@ INVALID_PROGRAM = "InvalidProgramForExecution"
 PROGRAM_NOT_FOUND = "ProgramAccountNotFound"
 SANITIZE_FAILURE = "SanitizeFailure"
 SIGNATURE_FAILURE = "SignatureFailure"
+LOOKUP_FAILURES = (
+    "AddressLookupTableNotFound",
+    "InvalidAddressLookupTableOwner",
+    "InvalidAddressLookupTableData",
+    "InvalidAddressLookupTableIndex",
+)
+"""Of a lookup table, and of what a transaction wants of it."""
 
 
 def json_error(error: TransactionErrorType) -> JsonError:

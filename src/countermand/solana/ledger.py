@@ -93,7 +93,8 @@ decode_meta: Final = msgspec.msgpack.Decoder(Meta).decode
 class DetailedSimulation(msgspec.Struct, frozen=True):
     """What would happen. `accounts` are those that it could write, as they would be; empty when it would fail.
 
-    The loaded ones are what address lookup tables add. `fee` and balances are None where it would not be included.
+    The loaded ones are what address lookup tables add; `loaded_bytes` counts all accounts. `fee` and balances are None
+    where it would not be included.
     """
 
     error: JsonError | None
@@ -105,6 +106,7 @@ class DetailedSimulation(msgspec.Struct, frozen=True):
     replacement_blockhash: LatestBlockhash | None = None
     loaded_writable: tuple[Address, ...] = ()
     loaded_readonly: tuple[Address, ...] = ()
+    loaded_bytes: int = 0
     fee: int | None = None
     pre_balances: tuple[int, ...] | None = None
     post_balances: tuple[int, ...] | None = None

@@ -23,6 +23,7 @@ from countermand.solana.errors import INVALID_PROGRAM, PROGRAM_NOT_FOUND, json_e
 from countermand.solana.fields import FieldIndex
 from countermand.solana.ledger import InnerCall, Meta, TokenField
 from countermand.solana.ledger_store import StoredAccount
+from countermand.solana.loaded_size import loaded_bytes
 from countermand.solana.port import JsonError, Memcmp
 from countermand.solana.sysvars import SlotHash, Sysvars
 from countermand.solana.tokens import (
@@ -262,6 +263,12 @@ class Machine:
             fee=meta.fee() if included else None,
             balances=self._balances(keys, dict(accounts), meta.fee() if failed else 0) if included else None,
         )
+
+    def loaded_bytes(self, transaction: WireTransaction) -> int:
+        """What the runtime would load for it."""
+        message = transaction.message
+        tables = 0 if isinstance(message, Message) else len(message.address_table_lookups)
+        return loaded_bytes(self._keys_of(transaction).keys, tables, self.get)
 
     def _error_of(self, failed: FailedTransactionMetadata, transaction: WireTransaction) -> JsonError:
         """The machine does not tell a program that is missing from an account that is none; a node does."""

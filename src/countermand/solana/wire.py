@@ -27,6 +27,10 @@ class NotCanonical(MalformedTransaction):
     """They can be read as a transaction, but its only form is another."""
 
 
+class Unsound(MalformedTransaction):
+    """They can be read as a transaction, but its counts and indices contradict each other."""
+
+
 class WireTransaction(Struct, frozen=True):
     """A well-formed transaction. `static_keys` leaves out what address lookup tables add."""
 
@@ -77,14 +81,16 @@ def _remember(case: tuple[Signature, Pubkey, bytes], *, valid: bool) -> None:
 def read_transaction(raw: bytes) -> WireTransaction:
     """Raises `MalformedTransaction` unless `raw` is a legacy or version 0 transaction in its only form.
 
-    Where only the form is wrong, it is `NotCanonical`.
+    Where only the form is wrong, it is `NotCanonical`; where only the content is, `Unsound`.
     """
     if len(raw) > PACKET_BYTES_MAX:
         raise MalformedTransaction(f"the transaction has {len(raw)} bytes, at most {PACKET_BYTES_MAX} fit a packet")
     try:
         versioned = VersionedTransaction.from_bytes(raw)
         versioned.sanitize()
-    except (ValueError, SanitizeError) as error:
+    except SanitizeError as error:
+        raise Unsound(f"these bytes are no transaction: {error}") from error
+    except ValueError as error:
         raise MalformedTransaction(f"these bytes are no transaction: {error}") from error
     message = versioned.message
     if not isinstance(message, Message | MessageV0):

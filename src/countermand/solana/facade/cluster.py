@@ -38,9 +38,9 @@ class ClusterMethods(MethodGroup):
         return self._chain.genesis_hash
 
     async def get_cluster_nodes(self) -> list[Json]:
-        """Itself, without the addresses of sockets: it speaks no gossip, and knows not by which name it is reached."""
+        """Itself, without what gossip tells, the addresses of its sockets above all: it speaks none."""
         known = {"featureSet": _FEATURE_SET, "pubkey": self._identity, "shredVersion": _SHRED_VERSION}
-        return [{**known, "version": API_VERSION, **dict.fromkeys((*_SOCKETS, *_MORE_SOCKETS))}]
+        return [{**known, "version": API_VERSION, **dict.fromkeys((*_SOCKETS, *_MORE_SOCKETS, "clientId"))}]
 
     async def get_highest_snapshot_slot(self) -> Json:
         raise no_snapshot()

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from countermand.solana.error_sentences import describe
-from countermand.solana.port import JsonError
+from countermand.solana.port import JsonError, Signature
 
 
 class Code(IntEnum):
@@ -21,6 +21,7 @@ class Code(IntEnum):
     SCAN_ABORTED = -32012
     UNSUPPORTED_VERSION = -32015
     SLOT_NOT_REACHED = -32016
+    BOUND_NOT_FOUND = -32020
 
 
 _SHOWN_CHARACTERS_MAX: Final = 64
@@ -75,6 +76,11 @@ def preflight_failure(error: JsonError, logs: tuple[str, ...], details: dict[str
     return RpcError(Code.PREFLIGHT_FAILURE, f"Transaction simulation failed: {describe(error)}", data)
 
 
+def invalid_transaction(error: JsonError) -> RpcError:
+    """One that a node does not even simulate."""
+    return invalid_params(f"invalid transaction: {describe(error)}")
+
+
 def signature_failure() -> RpcError:
     return RpcError(Code.SIGNATURE_FAILURE, "Transaction signature verification failure")
 
@@ -101,6 +107,11 @@ def unsupported_version(version: int) -> RpcError:
 
 def slot_not_reached(slot: int) -> RpcError:
     return RpcError(Code.SLOT_NOT_REACHED, "Minimum context slot has not been reached", {"contextSlot": slot})
+
+
+def bound_not_found(signature: Signature) -> RpcError:
+    """Of a history that shall begin or end at a transaction that never landed."""
+    return RpcError(Code.BOUND_NOT_FOUND, f"Transaction {signature} not found")
 
 
 def answer_too_large(bytes_max: int) -> RpcError:

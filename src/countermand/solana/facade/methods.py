@@ -6,15 +6,23 @@ from typing import Annotated, Final
 
 import base58
 import msgspec
+from solders.message import MessageV0
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.errors import SIGNATURE_FAILURE
+from countermand.solana.errors import LOOKUP_FAILURES, SIGNATURE_FAILURE
 from countermand.solana.facade import params
-from countermand.solana.facade.accounts import ACCOUNTS_MAX, AccountMethods, AccountWriter
+from countermand.solana.facade.accounts import AccountMethods, AccountWriter
 from countermand.solana.facade.blocks import BlockMethods
 from countermand.solana.facade.cluster import ClusterMethods
 from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX
-from countermand.solana.facade.errors import invalid_params, no_faucet, preflight_failure, signature_failure
+from countermand.solana.facade.errors import (
+    bound_not_found,
+    invalid_params,
+    invalid_transaction,
+    no_faucet,
+    preflight_failure,
+    signature_failure,
+)
 from countermand.solana.facade.group import Json, MethodGroup, at
 from countermand.solana.facade.params import (
     AccountEncoding,
@@ -128,11 +136,12 @@ class RpcMethods(MethodGroup):
         wire = wire_transaction(transaction, config.encoding or WireEncoding.BASE58)
         await self._reached(config.min_context_slot)
         if not config.skip_preflight:
-            preflight = await self._chain.preflight(wire.raw)
-            if preflight.error == SIGNATURE_FAILURE:
-                raise signature_failure()
+            preflight = _sound(await self._chain.preflight(wire.raw))
             if preflight.error is not None:
                 raise preflight_failure(preflight.error, preflight.logs, _outcome(preflight))
+        elif isinstance(wire.message, MessageV0) and wire.message.address_table_lookups:
+            # What its tables add is looked up in any case.
+            _sound(await self._chain.simulate_transaction(wire.raw, verify_signatures=False, replace_blockhash=True))
         await self._send(wire.raw)
         return base58.b58encode(wire.signature).decode()
 
@@ -142,13 +151,13 @@ class RpcMethods(MethodGroup):
         if verify and replace:
             raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
         wire = wire_transaction(transaction, config.encoding or WireEncoding.BASE58)
-        outcome = await self._chain.simulate_transaction(wire.raw, verify_signatures=verify, replace_blockhash=replace)
-        if outcome.error == SIGNATURE_FAILURE:
-            raise signature_failure()
+        outcome = _sound(
+            await self._chain.simulate_transaction(wire.raw, verify_signatures=verify, replace_blockhash=replace)
+        )
         value = {
             "err": outcome.error,
             "logs": list(outcome.logs),
-            "accounts": await self._simulated_accounts(outcome, config.accounts),
+            "accounts": await self._simulated_accounts(wire, outcome, config.accounts),
             **_outcome(outcome),
             "innerInstructions": _inner(wire, outcome) if config.inner_instructions else None,
         }
@@ -163,12 +172,13 @@ class RpcMethods(MethodGroup):
     async def get_signatures_for_address(self, account: str, config: params.ReadSignatures | None = None) -> list[Json]:
         await self._confirmed_slot(config)
         config = config or params.ReadSignatures()
+        before, until = [None if text is None else params.signature(text) for text in (config.before, config.until)]
         found = await self._chain.signatures_for_address(
-            address(account),
-            limit=config.limit or 1000,
-            before=None if config.before is None else params.signature(config.before),
-            until=None if config.until is None else params.signature(config.until),
+            address(account), limit=config.limit or 1000, before=before, until=until
         )
+        for bound in (before, until):
+            if bound is not None and await self._chain.signature_status(bound) is None:
+                raise bound_not_found(bound)
         return [
             {
                 "signature": entry.signature,
@@ -195,15 +205,15 @@ class RpcMethods(MethodGroup):
         )
 
     async def _simulated_accounts(
-        self, outcome: DetailedSimulation, asked: params.SimulatedAccounts | None
+        self, wire: WireTransaction, outcome: DetailedSimulation, asked: params.SimulatedAccounts | None
     ) -> Sequence[object] | None:
         if asked is None:
             return None
         encoding = asked.encoding or AccountEncoding.BASE64
         if encoding in (AccountEncoding.BINARY, AccountEncoding.BASE58):
             raise invalid_params("base58 encoding not supported")
-        if len(asked.addresses) > ACCOUNTS_MAX:
-            raise invalid_params(f"Too many accounts provided; max {ACCOUNTS_MAX}")
+        if len(asked.addresses) > (accounts_max := _accounts_of(wire)):
+            raise invalid_params(f"Too many accounts provided; max {accounts_max}")
         addresses = [address(text) for text in asked.addresses]
         if outcome.error is not None:
             return [None] * len(addresses)
@@ -218,10 +228,20 @@ def _status(slot: int, error: JsonError | None) -> Json:
     return {**shown_status, "confirmationStatus": "finalized"}
 
 
+def _sound(simulation: DetailedSimulation) -> DetailedSimulation:
+    """Raises what a node says before it simulates."""
+    if simulation.error == SIGNATURE_FAILURE:
+        raise signature_failure()
+    if simulation.error in LOOKUP_FAILURES:
+        raise invalid_transaction(simulation.error)
+    return simulation
+
+
 def _outcome(simulation: DetailedSimulation) -> Json:
     returned, replacement = simulation.return_data, simulation.replacement_blockhash
     return {
         "unitsConsumed": simulation.units_consumed,
+        "loadedAccountsDataSize": simulation.loaded_bytes,
         "returnData": None if returned is None else return_data_json(returned),
         "loadedAddresses": loaded_addresses_json(simulation),
         "fee": simulation.fee,
@@ -237,6 +257,13 @@ def _outcome(simulation: DetailedSimulation) -> Json:
 
 def _tokens(balances: Sequence[TokenBalance] | None) -> list[Json] | None:
     return None if balances is None else [token_balance_json(balance) for balance in balances]
+
+
+def _accounts_of(wire: WireTransaction) -> int:
+    """How many it has, with those that lookup tables add."""
+    lookups = wire.message.address_table_lookups if isinstance(wire.message, MessageV0) else []
+    added = [len(bytes(each.writable_indexes)) + len(bytes(each.readonly_indexes)) for each in lookups]
+    return len(wire.static_keys) + sum(added)
 
 
 def _inner(wire: WireTransaction, simulation: DetailedSimulation) -> list[Json]:

@@ -74,6 +74,13 @@ class Subscription(Struct, frozen=True, eq=False):
         self.subscriber.notify(encode({"jsonrpc": "2.0", "method": f"{self.topic}Notification", "params": params}))
 
 
+class _Change(Struct, frozen=True):
+    """Of an account: in which slot, and whether a transaction made it or a reset or a restore."""
+
+    slot: int
+    landed: bool
+
+
 class Subscriptions:
     """All subscriptions of all sockets. Listens to the chain from its making until `close`."""
 
@@ -83,7 +90,7 @@ class Subscriptions:
         self._ids = count(1)
         self._by_id: dict[int, Subscription] = {}
         self._about: dict[Topic, dict[str, dict[int, Subscription]]] = {topic: {} for topic in Topic}
-        self._changed: dict[Address, int] = {}
+        self._changed: dict[Address, _Change] = {}
         self._told_slot = chain.slot
         self._landings = Landings()
         self._told_block = chain.slot
@@ -162,15 +169,19 @@ class Subscriptions:
         self._notify_logs(landed)
         self._notify_slot()
         accounts, programs = self._about[Topic.ACCOUNT], self._about[Topic.PROGRAM]
-        self._tell_accounts([key for key in landed.changed if programs or key in accounts], landed.slot)
+        changed = [key for key in landed.changed if programs or key in accounts]
+        self._tell_accounts(changed, _Change(landed.slot, landed=True))
 
     def _replaced(self) -> None:
-        """After a reset or a restore every account that is watched is told as it is then, whether it differs or not."""
-        if not self._closed:
-            self._tell_accounts(list(self._about[Topic.ACCOUNT]), self._chain.slot)
+        """After a reset or a restore every account that is watched is told as it is then, whether it differs or not.
 
-    def _tell_accounts(self, keys: Sequence[Address], slot: int) -> None:
-        self._changed.update(dict.fromkeys(keys, slot))
+        Programs are not: who watches one knows of no account before it changes.
+        """
+        if not self._closed:
+            self._tell_accounts(list(self._about[Topic.ACCOUNT]), _Change(self._chain.slot, landed=False))
+
+    def _tell_accounts(self, keys: Sequence[Address], change: _Change) -> None:
+        self._changed.update(dict.fromkeys(keys, change))
         if self._changed and (self._accounts is None or self._accounts.done()):
             self._accounts = asyncio.create_task(self._notify_accounts())
 
@@ -273,17 +284,17 @@ class Subscriptions:
                 self._changed = {**changed, **self._changed}
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _notify_changed(self, changed: dict[Address, int]) -> None:
+    async def _notify_changed(self, changed: dict[Address, _Change]) -> None:
         infos = await self._chain.accounts(list(changed))
         units = await units_of(self._chain, infos)
-        for (key, slot), found in zip(changed.items(), infos, strict=True):
+        for (key, change), found in zip(changed.items(), infos, strict=True):
             info = found or _NOTHING_LEFT
             for subscription in self._wanted(Topic.ACCOUNT, key):
-                subscription.notify(_at(slot, _account(key, info, subscription.config, units)))
-            for subscription in self._wanted(Topic.PROGRAM, info.owner):
+                subscription.notify(_at(change.slot, _account(key, info, subscription.config, units)))
+            for subscription in self._wanted(Topic.PROGRAM, info.owner) if change.landed else ():
                 if subscription.keeps(info):
                     account = _account(key, info, subscription.config, units)
-                    subscription.notify(_at(slot, {"pubkey": key, "account": account}))
+                    subscription.notify(_at(change.slot, {"pubkey": key, "account": account}))
 
 
 def _account(key: Address, info: AccountInfo, config: ReadAccount, units: Mapping[Address, Unit]) -> Json:

@@ -7,15 +7,16 @@ from typing import Any, Final
 import base58
 from solders.message import Message, MessageV0
 
+from countermand.solana.errors import SANITIZE_FAILURE
 from countermand.solana.facade.encode import token_amount
-from countermand.solana.facade.errors import invalid_params, unsupported_version
+from countermand.solana.facade.errors import invalid_params, invalid_transaction, unsupported_version
 from countermand.solana.facade.params import TransactionEncoding, WireEncoding, base58_bytes, base64_bytes
 from countermand.solana.facade.parsed import Instruction, parsed_instruction
 from countermand.solana.ledger import DetailedSimulation, InnerInstructions, LedgerTransaction, ReturnData, TokenBalance
 from countermand.solana.port import PACKET_BYTES_MAX, Address, JsonError
 from countermand.solana.reserved_keys import RESERVED_KEYS
 from countermand.solana.tokens import UPGRADEABLE_LOADER
-from countermand.solana.wire import MalformedTransaction, WireTransaction, read_transaction
+from countermand.solana.wire import MalformedTransaction, Unsound, WireTransaction, read_transaction
 
 _TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 _CHARACTERS_MAX: Final = {WireEncoding.BASE64: 1644, WireEncoding.BASE58: 1683}
@@ -41,6 +42,8 @@ def wire_bytes(text: str, encoding: WireEncoding) -> bytes:
 def wire_transaction(text: str, encoding: WireEncoding) -> WireTransaction:
     try:
         return read_transaction(wire_bytes(text, encoding))
+    except Unsound:
+        raise invalid_transaction(SANITIZE_FAILURE) from None
     except MalformedTransaction as problem:
         raise invalid_params(f"failed to deserialize {_TYPE}: {problem}") from None
 

@@ -65,6 +65,8 @@ _ACCOUNTS: Final = 16 * 1024 * 1024
 _PROGRAM_ACCOUNTS: Final = 64 * 1024 * 1024
 _CONFIRMED: Final = {"commitment": "confirmed"}
 _PREFLIGHT_FAILURE, _SIGNATURE_FAILURE = -32002, -32003
+_BOUND_NOT_FOUND: Final = -32020
+"""Of nodes from Agave 4.0 on, also for a transaction that they keep no more."""
 
 T = TypeVar("T")
 
@@ -257,7 +259,12 @@ class RpcChain:
             if bound is not None:
                 SignatureKey.from_string(bound)
                 config[name] = bound
-        return self._history(await self._ask(_HISTORY, [address, config], shapes.read_history, _MEDIUM))
+        try:
+            return self._history(await self._ask(_HISTORY, [address, config], shapes.read_history, _MEDIUM))
+        except NodeRefused as refused:
+            if refused.code != _BOUND_NOT_FOUND or (before, until) == (None, None):
+                raise
+        return [] if until is None else await self.signatures_for_address(address, limit=limit, before=before)
 
     @asynccontextmanager
     async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
