@@ -163,21 +163,28 @@ class StrictApp:
             return _amounts_that_are_numbers(body)
         cancel = _CANCEL.fullmatch(path)
         if cancel is not None:
-            strict.confirms.update({cancel[2]: True} if cancel[2] in strict.confirms else {})
             return await self._busy(scope, cancel[2]) if cancel[1] == "price" else None
-        if strict.has(Weakness.FORGOTTEN_CRAFTS) and await self._is_signed_in(scope):
-            return self._forgotten(path, body)
-        return None
-
-    def _forgotten(self, path: str, body: bytes) -> AsgiAnswer | None:
-        strict, asked = self._strict, _object(body)
+        if not strict.has(Weakness.FORGOTTEN_CRAFTS):
+            return None
         if _CREATE.fullmatch(path):
-            wallet, deposit = asked.get("userPubkey"), asked.get("depositRequestId")
-            if not (isinstance(wallet, str) and isinstance(deposit, str)):
-                return None
-            return _error(_NO_DEPOSIT) if _remembered(strict.refused, wallet, deposit) == deposit else None
+            return await self._forgotten_deposit(scope, _object(body))
         confirm = _CONFIRM.fullmatch(path)
-        if confirm is None or _remembered(strict.confirms, confirm[2], False):
+        return None if confirm is None else await self._forgotten_withdrawal(scope, *confirm.groups())
+
+    async def _forgotten_deposit(self, scope: Scope, asked: Mapping[str, Any]) -> AsgiAnswer | None:
+        """Of the wallet that asks, and of no other that it names."""
+        vault = _object((await self._ask(scope, _WHOAMI)).body)
+        wallet, deposit = vault.get("userPubkey"), asked.get("depositRequestId")
+        if wallet is None or asked.get("userPubkey") != wallet or not isinstance(deposit, str):
+            return None
+        first = _remembered(self._strict.refused, wallet, deposit.lower())
+        return _error(_NO_DEPOSIT) if first == deposit.lower() else None
+
+    async def _forgotten_withdrawal(self, scope: Scope, family: str, order_id: str) -> AsgiAnswer | None:
+        """Of an order of the wallet that asks, which is being cancelled: all others the venue judges."""
+        histories = "/trigger/v2/orders/history/dca" if family == "dca" else "/trigger/v2/orders/history"
+        row = _object((await self._ask(scope, f"{histories}/{order_id}")).body)
+        if _display_state(row) != "pending_withdraw" or _remembered(self._strict.confirms, row["id"], False):
             return None
         return _error(_NO_WITHDRAWAL)
 
@@ -187,9 +194,6 @@ class StrictApp:
         answer = await self._ask(scope, f"/trigger/v2/orders/history/{order_id}")
         busy = _object(answer.body).get("rawState") == "ready_execute"
         return _error(_BUSY) if busy else None
-
-    async def _is_signed_in(self, scope: Scope) -> bool:
-        return (await self._ask(scope, _WHOAMI)).status != 401
 
     async def _ask(self, scope: Scope, path: str, query: str = "") -> AsgiAnswer:
         """The venue, for the same client."""
@@ -202,10 +206,14 @@ class StrictApp:
         path, has = scope["path"], self._strict.has
         if scope["method"] == "GET":
             return has(Weakness.LAGGING_HISTORY) and _HISTORY.fullmatch(path) is not None
+        if has(Weakness.FORGOTTEN_CRAFTS) and _CANCEL.fullmatch(path) is not None:
+            return True
         watched = has(Weakness.DUPLICATE_DEPOSIT) or has(Weakness.LAGGING_HISTORY)
         return watched and _CREATE.fullmatch(path) is not None
 
     async def _changed(self, scope: Scope, answer: AsgiAnswer) -> AsgiAnswer:
+        if _CANCEL.fullmatch(scope["path"]) is not None:
+            return self._cancelled(answer)
         history = _HISTORY.fullmatch(scope["path"])
         if history is None:
             return self._created(answer)
@@ -262,9 +270,18 @@ class StrictApp:
             return _error(_DUPLICATE)
         return answer
 
+    def _cancelled(self, answer: AsgiAnswer) -> AsgiAnswer:
+        order_id = _object(answer.body).get("id")
+        if answer.status == 200 and order_id in self._strict.confirms:
+            self._strict.confirms[order_id] = True
+        return answer
+
     def _lagging(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The row as it is shown now: None while it is too new, and as it was for a while after it changed."""
         strict, order_id, now = self._strict, str(row["id"]), self._strict.clock()
+        if order_id not in strict.rows and _display_state(row) == "pending":
+            # Its create has no answer yet: it is not shown to vanish after that.
+            _remembered(strict.created_at, order_id, now)
         if now - strict.created_at.get(order_id, now - LAG_S) < LAG_S:
             return None
         known = strict.rows.get(order_id)
@@ -285,7 +302,13 @@ class StrictApp:
 
 def _state_of(row: Mapping[str, Any]) -> str:
     """What a history is asked for as `state`."""
-    return "active" if row.get("displayState", row.get("orderState")) in _ACTIVE else "past"
+    return "active" if _display_state(row) in _ACTIVE else "past"
+
+
+def _display_state(row: Mapping[str, Any]) -> str | None:
+    """Of an order of either family; None of what is no order."""
+    state: str | None = row.get("displayState", row.get("orderState"))
+    return state
 
 
 def _sortable(time: str | None) -> int | str:
