@@ -13,7 +13,7 @@ from solders.keypair import Keypair
 from countermand.client import SOL as SOL_MINT
 from countermand.client import USDC as USDC_MINT
 from countermand.client import Client, Limit, Policy, Recurring, Single
-from countermand.sandbox.strict import BURST, SLOW_LANDING_MS, Weakness
+from countermand.sandbox.strict import BURST, KEYLESS_S, SLOW_LANDING_MS, Weakness
 from countermand.sandbox.wire import WeaknessName
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import CONFIRM_TIMEOUT_MS, SOL, USDC, Venue, running_venue
@@ -245,6 +245,19 @@ def test_requests_are_limited_as_without_a_key(venue: Venue) -> None:
     assert int(answers[-1].headers["x-ratelimit-reset"]) >= time.time() - 1
     assert venue.ask("GET", path, headers={"x-api-key": "another"}).status == 200
     eventually(lambda: venue.ask("GET", path).status == 200)
+
+
+def test_each_answer_says_what_is_left(venue: Venue) -> None:
+    weak(venue, "rateLimits")
+    answers = [venue.ask("GET", f"/price/v3?ids={SOL.mint}") for _ in range(BURST + 1)]
+    told = [
+        tuple(int(each.headers[f"x-ratelimit-{name}"]) for name in ("remaining", "current", "reset"))
+        for each in answers
+    ]
+    assert [remaining for remaining, _, _ in told] == [*reversed(range(BURST)), 0]
+    assert {remaining + current for remaining, current, _ in told} == {BURST}
+    assert all(reset - time.time() <= KEYLESS_S + 1 for _, _, reset in told)
+    assert int(venue.ask("GET", "/sapi/v1/health").headers["x-ratelimit-remaining"]) > BURST
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ answers. It asks the venue itself, as the client could, for what it must know. T
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from itertools import count
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from countermand.gateway.areas import area_of
-from countermand.gateway.asgi import App, AsgiAnswer, Event, Header, Receive, Scope, Send
+from countermand.gateway.asgi import App, AsgiAnswer, Event, Header, Receive, Scope, Send, gateway_answer
 from countermand.gateway.shapes import is_jupiter
 
 
@@ -70,6 +71,7 @@ _SORTED_BY: Final[Mapping[str, str]] = MappingProxyType(
 _PAGE_MAX: Final = 100
 
 _encode: Final = msgspec.json.Encoder().encode
+_LIMITED: Final = gateway_answer(429, "[API Gateway] Too many requests")
 
 
 class _Row(msgspec.Struct):
@@ -102,25 +104,32 @@ class Strict(msgspec.Struct):
     def has(self, weakness: Weakness) -> bool:
         return weakness in self.on
 
-    def limit(self, key: bytes) -> AsgiAnswer | None:
-        """One request more: None, or the 429 if there is no room. Like the original it has no `Retry-After`."""
-        pause, now = KEYED_S if key else KEYLESS_S, self.clock()
+    def takes(self, key: bytes) -> bool:
+        """One request more: whether there is room for it."""
+        left, now = self._left(key)
+        room = left >= 1
+        self.buckets[key] = (left - 1 if room else left, now)
+        return room
+
+    def limits(self, key: bytes) -> tuple[Header, ...]:
+        """What the headers say: how many requests are left, and when there is room for one more."""
+        left, now = self._left(key)
+        wait_s = (1 - left % 1) * _pause(key)
+        return (
+            (b"x-ratelimit-remaining", b"%d" % left),
+            (b"x-ratelimit-current", b"%d" % (BURST - int(left))),
+            (b"x-ratelimit-reset", b"%d" % ceil(now + wait_s)),
+        )
+
+    def _left(self, key: bytes) -> tuple[float, float]:
+        """How many requests are left now, with fractions, and now."""
+        now = self.clock()
         left, at = self.buckets.get(key, (float(BURST), now))
-        left = min(float(BURST), left + (now - at) / pause)
-        if left < 1:
-            self.buckets[key] = (left, now)
-            return _limited(now, (1 - left) * pause)
-        self.buckets[key] = (left - 1, now)
-        return None
+        return min(float(BURST), left + (now - at) / _pause(key)), now
 
 
-def _limited(now: float, wait_s: float) -> AsgiAnswer:
-    headers: tuple[Header, ...] = (
-        (b"x-ratelimit-remaining", b"0"),
-        (b"x-ratelimit-current", b"%d" % BURST),
-        (b"x-ratelimit-reset", b"%d" % -int(-(now + wait_s) // 1)),
-    )
-    return AsgiAnswer(429, _encode({"code": 429, "message": "[API Gateway] Too many requests"}), headers)
+def _pause(key: bytes) -> float:
+    return KEYED_S if key else KEYLESS_S
 
 
 class StrictApp:
@@ -134,7 +143,12 @@ class StrictApp:
         if scope["type"] != "http" or not self._strict.on:
             await self._app(scope, receive, send)
             return
-        refusal = self._limit(scope)
+        refusal = None
+        if self._is_limited(scope):
+            key = dict(scope["headers"]).get(b"x-api-key", b"")
+            has_room = scope["path"].endswith(_FREE) or self._strict.takes(key)
+            refusal = None if has_room else _LIMITED
+            send = self._saying_limits(send, key)
         if refusal is None:
             body = (await receive()).get("body", b"")
             receive = _giving(body, receive)
@@ -147,12 +161,19 @@ class StrictApp:
         else:
             await self._app(scope, receive, send)
 
-    def _limit(self, scope: Scope) -> AsgiAnswer | None:
+    def _is_limited(self, scope: Scope) -> bool:
         path: str = scope["path"]
-        counts = area_of(path).keyed and is_jupiter(path) and not path.endswith(_FREE)
-        if not (counts and self._strict.has(Weakness.RATE_LIMITS)):
-            return None
-        return self._strict.limit(dict(scope["headers"]).get(b"x-api-key", b""))
+        return self._strict.has(Weakness.RATE_LIMITS) and area_of(path).keyed and is_jupiter(path)
+
+    def _saying_limits(self, send: Send, key: bytes) -> Send:
+        """Like the original's, a 429 has no `Retry-After`."""
+
+        def answer(event: Event) -> Awaitable[None]:
+            if event["type"] == "http.response.start" and event["status"] in {200, 429}:
+                event = {**event, "headers": [*event.get("headers", ()), *self._strict.limits(key)]}
+            return send(event)
+
+        return answer
 
     async def _refusal(self, scope: Scope, body: bytes) -> AsgiAnswer | None:
         """The answer of a weakness to a request that the venue would judge."""
