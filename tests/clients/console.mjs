@@ -582,6 +582,13 @@ const scenarios = {
     return { lines: Math.max(...found.map(([, told]) => told.height)), over: found.filter(([name, told, whole]) => told.top < name.bottom - 1 || told.bottom > whole.bottom).length };
   },
 
+  async termsOf(page, base, id) {
+    await page.getByRole('button', { name: 'All', exact: true }).click();
+    await row(page, id).click();
+    await page.locator(`.detail[aria-label="Order ${id}"] .timeline`).waitFor();
+    return page.locator('.detail dd').allTextContents();
+  },
+
   async figures(page, base, id, symbol, mint) {
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
