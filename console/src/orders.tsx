@@ -206,6 +206,9 @@ function HappenedRow({ event }: { event: OrderEvent }) {
   );
 }
 
+/** Nothing of it remains in its vault, and that says nothing of what was sold. */
+const isGivenBack = ({ family, state }: Order) => (family === 'trigger' || family === 'dca') && (state === 'cancelled' || state === 'failed' || state === 'deposit_failed');
+
 export function OrderDetail() {
   const order = detail.value;
   void tick.value;
@@ -216,7 +219,7 @@ export function OrderDetail() {
   const waits = why(order);
   const [mine, other] = [order.wallet ? 'wallet' : 'account', order.wallet ?? order.account];
   const asked = requests.value.filter((each) => each.orderId === id).length;
-  const filled = order.amount && order.remaining ? (1 - Number(order.remaining) / Number(order.amount)) * 100 : 0;
+  const filled = order.amount && order.remaining && !isGivenBack(order) ? (1 - Number(order.remaining) / Number(order.amount)) * 100 : 0;
   return (
     <article class="detail" aria-label={`Order ${id}`}>
       <header>

@@ -583,7 +583,17 @@ const scenarios = {
     return { lines: Math.max(...found.map(([, told]) => told.height)), over: found.filter(([name, told, whole]) => told.top < name.bottom - 1 || told.bottom > whole.bottom).length };
   },
 
+<<<<<<< HEAD
   /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
+=======
+  async termsOf(page, base, id) {
+    await page.getByRole('button', { name: 'All', exact: true }).click();
+    await row(page, id).click();
+    await page.locator(`.detail[aria-label="Order ${id}"] .timeline`).waitFor();
+    return page.locator('.detail dd').allTextContents();
+  },
+
+>>>>>>> v2ora6
   async figures(page, base, id, symbol, mint) {
     await row(page, id).click();
     await page.locator('.timeline').waitFor();

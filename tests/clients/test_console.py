@@ -334,6 +334,12 @@ def test_figures_are_whole(browser: Browser, empty: Venue, owner: Trader) -> Non
     empty.deepens_pools()
 
 
+def test_a_cancelled_order_is_not_shown_as_sold(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(SELL)
+    owner.confirms(order, owner.cancels(order)).ok()
+    assert "1 SOL" in does(browser, empty, "termsOf", order)
+
+
 def test_on_a_phone_an_order_that_is_tapped_is_in_sight(browser: Browser, empty: Venue, owner: Trader) -> None:
     looked = does(browser, empty, "showsBelow", owner.places(SELL))
     assert looked["before"] > 100

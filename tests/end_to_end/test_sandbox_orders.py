@@ -141,6 +141,7 @@ def test_a_deposit_that_does_not_land(venue: Venue, alice: Trader) -> None:
     shown = inspected(venue, shown["id"])
     assert (shown["state"], shown["waitsFor"]) == ("failed", None)
     assert shown["timeline"][-1]["event"] == "deposit_failed"
+    assert (shown["amount"], shown["remaining"]) == (str(10**9), "0"), "nothing was taken"
     assert reasons(shown) == ["the transaction did not land in time"]
 
 

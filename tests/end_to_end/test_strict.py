@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 from urllib.parse import urlencode
@@ -12,12 +13,13 @@ from solders.keypair import Keypair
 from countermand.client import SOL as SOL_MINT
 from countermand.client import USDC as USDC_MINT
 from countermand.client import Client, Limit, Policy, Recurring, Single
-from countermand.sandbox.strict import BURST, SLOW_LANDING_MS, Weakness
+from countermand.sandbox.strict import BURST, KEYLESS_S, SLOW_LANDING_MS, Weakness
 from countermand.sandbox.wire import WeaknessName
 from tests.end_to_end.trader import Trader, single
-from tests.end_to_end.venue import SOL, USDC, Venue, running_venue
+from tests.end_to_end.venue import CONFIRM_TIMEOUT_MS, SOL, USDC, Venue, running_venue
 from tests.forked import COUNTERMAND
 
+UNKNOWN_ID = "01a20000-0000-7000-8000-000000000000"
 FORGOTTEN = (400, "Deposit transaction not found in cache. Please craft a new deposit first.")
 
 
@@ -68,6 +70,50 @@ def test_a_first_withdrawal_is_forgotten_until_it_is_asked_for_again(venue: Venu
     assert alice.state_of(order) == "cancelled"
 
 
+def test_a_first_deposit_stays_forgotten_however_its_id_is_written(venue: Venue, alice: Trader) -> None:
+    weak(venue, "forgottenCrafts")
+    order = single(60 * USDC, SOL, below=120)
+    body = alice.body_for(order, alice.crafts(order))
+    assert alice.creates(body).error == FORGOTTEN
+    assert alice.creates(body | {"depositRequestId": str(body["depositRequestId"]).upper()}).error == FORGOTTEN
+
+
+def test_another_wallet_s_request_is_not_a_first_deposit(venue: Venue, alice: Trader, bob: Trader) -> None:
+    weak(venue, "forgottenCrafts")
+    order = single(60 * USDC, SOL, below=120)
+    body = alice.body_for(order, alice.crafts(order))
+    forbidden = (403, "Forbidden: userPubkey must match authenticated user")
+    assert bob.creates(body | {"depositRequestId": UNKNOWN_ID}).error == forbidden
+    assert alice.creates(body).error == FORGOTTEN
+
+
+def test_only_a_cancel_that_succeeds_brings_a_forgotten_withdrawal_back(
+    venue: Venue, alice: Trader, bob: Trader
+) -> None:
+    order = alice.places(single(60 * USDC, SOL, below=120))
+    weak(venue, "forgottenCrafts")
+    cancelling = alice.cancels(order)
+    assert alice.confirms(order, cancelling).status == 400
+    assert bob.asks_to_cancel(order).status == 403
+    assert alice.confirms(order, cancelling).status == 400
+    again = alice.asks_to_cancel(order.upper()).ok()
+    alice.hands_in(order, alice.signs(again["transaction"]), again["requestId"]).ok()
+
+
+def test_of_an_order_that_is_not_being_cancelled_no_withdrawal_is_forgotten(
+    venue: Venue, alice: Trader, bob: Trader
+) -> None:
+    order = alice.places(single(60 * USDC, SOL, below=120))
+    cancelling = alice.cancels(order)
+    weak(venue, "forgottenCrafts")
+    assert alice.confirms(UNKNOWN_ID, cancelling).error == (404, "Order not found")
+    assert bob.hands_in(order, alice.signs(cancelling.transaction), cancelling.request_id).status == 403
+    venue.faults()
+    signature = alice.confirms(order, cancelling).ok()["txSignature"]
+    weak(venue, "forgottenCrafts")
+    assert alice.confirms(order, cancelling).ok()["txSignature"] == signature
+
+
 def test_whoever_is_not_signed_in_is_told_so_first(venue: Venue) -> None:
     weak(venue, *(each.value for each in Weakness if each is not Weakness.RATE_LIMITS))
     stranger = Trader(venue)
@@ -88,6 +134,22 @@ def test_histories_lag(venue: Venue, alice: Trader) -> None:
     assert alice.sees(order) == row, "as it was"
     assert alice.history() == [row]
     eventually(lambda: alice.state_of(order) == "pending_withdraw")
+
+
+def test_an_order_that_was_shown_does_not_vanish(venue: Venue, alice: Trader) -> None:
+    """Not even one whose create is under way while the history is read."""
+    venue.faults(strict=["laggingHistory"], landDelayMs=CONFIRM_TIMEOUT_MS // 2)
+    order = single(60 * USDC, SOL, below=120)
+    body = alice.body_for(order, alice.crafts(order))
+    reader, shown = Trader(venue, key=alice.key, token=alice.token), list[int]()
+    with ThreadPoolExecutor(1) as pool:
+        creating = pool.submit(alice.creates, body)
+        while not creating.done():
+            shown.append(len(reader.history()))
+    creating.result().ok()
+    while not shown or shown[-1] == 0:
+        shown.append(len(reader.history()))
+    assert shown == sorted(shown)
 
 
 def test_a_lagging_history_agrees_with_itself(venue: Venue, alice: Trader) -> None:
@@ -183,6 +245,19 @@ def test_requests_are_limited_as_without_a_key(venue: Venue) -> None:
     assert int(answers[-1].headers["x-ratelimit-reset"]) >= time.time() - 1
     assert venue.ask("GET", path, headers={"x-api-key": "another"}).status == 200
     eventually(lambda: venue.ask("GET", path).status == 200)
+
+
+def test_each_answer_says_what_is_left(venue: Venue) -> None:
+    weak(venue, "rateLimits")
+    answers = [venue.ask("GET", f"/price/v3?ids={SOL.mint}") for _ in range(BURST + 1)]
+    told = [
+        tuple(int(each.headers[f"x-ratelimit-{name}"]) for name in ("remaining", "current", "reset"))
+        for each in answers
+    ]
+    assert [remaining for remaining, _, _ in told] == [*reversed(range(BURST)), 0]
+    assert {remaining + current for remaining, current, _ in told} == {BURST}
+    assert all(reset - time.time() <= KEYLESS_S + 1 for _, _, reset in told)
+    assert int(venue.ask("GET", "/sapi/v1/health").headers["x-ratelimit-remaining"]) > BURST
 
 
 @pytest.mark.parametrize(

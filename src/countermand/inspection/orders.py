@@ -32,6 +32,7 @@ from countermand.orders.dca.model.order import State as DcaOrderState
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
+from countermand.orders.vaults.model.order import Phase
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text, dollars
@@ -255,7 +256,7 @@ def _trigger_order(group: OrderGroup) -> Shown:
         "inputAccount": terms.input_account,
         "outputAccount": terms.output_account,
         "amount": str(terms.deposited.units),
-        "remaining": str(group.remaining.units),
+        "remaining": _remaining(group),
         "received": str(progress.received.units),
         "kept": None if progress.proceeds is None else str(progress.proceeds.left.units),
         "legs": [_leg(leg) for leg in group.legs],
@@ -283,7 +284,7 @@ def _dca_order(order: DcaOrder) -> Shown:
         "maxPriceUsd": None if band is None or band.most is None else dollars(band.most),
         "inputAccount": terms.input_account,
         "amount": str(terms.deposited.units),
-        "remaining": str(order.remaining.units),
+        "remaining": _remaining(order),
         "received": str(progress.received.units),
         "rounds": plan.rounds,
         "roundsFilled": progress.rounds_filled,
@@ -294,6 +295,11 @@ def _dca_order(order: DcaOrder) -> Shown:
         "createdAt": order.created_at,
         "updatedAt": order.updated_at,
     }
+
+
+def _remaining(order: OrderGroup | DcaOrder) -> str:
+    """What it holds of its deposit: of one that failed nothing came."""
+    return "0" if order.state.phase is Phase.DEPOSIT_FAILED else str(order.remaining.units)
 
 
 def _leg(leg: Leg) -> Shown:

@@ -5,9 +5,10 @@ answers. It asks the venue itself, as the client could, for what it must know. T
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from itertools import count
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from countermand.gateway.areas import area_of
-from countermand.gateway.asgi import App, AsgiAnswer, Event, Header, Receive, Scope, Send
+from countermand.gateway.asgi import App, AsgiAnswer, Event, Header, Receive, Scope, Send, gateway_answer
 from countermand.gateway.shapes import is_jupiter
 
 
@@ -70,6 +71,7 @@ _SORTED_BY: Final[Mapping[str, str]] = MappingProxyType(
 _PAGE_MAX: Final = 100
 
 _encode: Final = msgspec.json.Encoder().encode
+_LIMITED: Final = gateway_answer(429, "[API Gateway] Too many requests")
 
 
 class _Row(msgspec.Struct):
@@ -102,25 +104,32 @@ class Strict(msgspec.Struct):
     def has(self, weakness: Weakness) -> bool:
         return weakness in self.on
 
-    def limit(self, key: bytes) -> AsgiAnswer | None:
-        """One request more: None, or the 429 if there is no room. Like the original it has no `Retry-After`."""
-        pause, now = KEYED_S if key else KEYLESS_S, self.clock()
+    def takes(self, key: bytes) -> bool:
+        """One request more: whether there is room for it."""
+        left, now = self._left(key)
+        room = left >= 1
+        self.buckets[key] = (left - 1 if room else left, now)
+        return room
+
+    def limits(self, key: bytes) -> tuple[Header, ...]:
+        """What the headers say: how many requests are left, and when there is room for one more."""
+        left, now = self._left(key)
+        wait_s = (1 - left % 1) * _pause(key)
+        return (
+            (b"x-ratelimit-remaining", b"%d" % left),
+            (b"x-ratelimit-current", b"%d" % (BURST - int(left))),
+            (b"x-ratelimit-reset", b"%d" % ceil(now + wait_s)),
+        )
+
+    def _left(self, key: bytes) -> tuple[float, float]:
+        """How many requests are left now, with fractions, and now."""
+        now = self.clock()
         left, at = self.buckets.get(key, (float(BURST), now))
-        left = min(float(BURST), left + (now - at) / pause)
-        if left < 1:
-            self.buckets[key] = (left, now)
-            return _limited(now, (1 - left) * pause)
-        self.buckets[key] = (left - 1, now)
-        return None
+        return min(float(BURST), left + (now - at) / _pause(key)), now
 
 
-def _limited(now: float, wait_s: float) -> AsgiAnswer:
-    headers: tuple[Header, ...] = (
-        (b"x-ratelimit-remaining", b"0"),
-        (b"x-ratelimit-current", b"%d" % BURST),
-        (b"x-ratelimit-reset", b"%d" % -int(-(now + wait_s) // 1)),
-    )
-    return AsgiAnswer(429, _encode({"code": 429, "message": "[API Gateway] Too many requests"}), headers)
+def _pause(key: bytes) -> float:
+    return KEYED_S if key else KEYLESS_S
 
 
 class StrictApp:
@@ -134,7 +143,12 @@ class StrictApp:
         if scope["type"] != "http" or not self._strict.on:
             await self._app(scope, receive, send)
             return
-        refusal = self._limit(scope)
+        refusal = None
+        if self._is_limited(scope):
+            key = dict(scope["headers"]).get(b"x-api-key", b"")
+            has_room = scope["path"].endswith(_FREE) or self._strict.takes(key)
+            refusal = None if has_room else _LIMITED
+            send = self._saying_limits(send, key)
         if refusal is None:
             body = (await receive()).get("body", b"")
             receive = _giving(body, receive)
@@ -147,12 +161,19 @@ class StrictApp:
         else:
             await self._app(scope, receive, send)
 
-    def _limit(self, scope: Scope) -> AsgiAnswer | None:
+    def _is_limited(self, scope: Scope) -> bool:
         path: str = scope["path"]
-        counts = area_of(path).keyed and is_jupiter(path) and not path.endswith(_FREE)
-        if not (counts and self._strict.has(Weakness.RATE_LIMITS)):
-            return None
-        return self._strict.limit(dict(scope["headers"]).get(b"x-api-key", b""))
+        return self._strict.has(Weakness.RATE_LIMITS) and area_of(path).keyed and is_jupiter(path)
+
+    def _saying_limits(self, send: Send, key: bytes) -> Send:
+        """Like the original's, a 429 has no `Retry-After`."""
+
+        def answer(event: Event) -> Awaitable[None]:
+            if event["type"] == "http.response.start" and event["status"] in {200, 429}:
+                event = {**event, "headers": [*event.get("headers", ()), *self._strict.limits(key)]}
+            return send(event)
+
+        return answer
 
     async def _refusal(self, scope: Scope, body: bytes) -> AsgiAnswer | None:
         """The answer of a weakness to a request that the venue would judge."""
@@ -163,21 +184,28 @@ class StrictApp:
             return _amounts_that_are_numbers(body)
         cancel = _CANCEL.fullmatch(path)
         if cancel is not None:
-            strict.confirms.update({cancel[2]: True} if cancel[2] in strict.confirms else {})
             return await self._busy(scope, cancel[2]) if cancel[1] == "price" else None
-        if strict.has(Weakness.FORGOTTEN_CRAFTS) and await self._is_signed_in(scope):
-            return self._forgotten(path, body)
-        return None
-
-    def _forgotten(self, path: str, body: bytes) -> AsgiAnswer | None:
-        strict, asked = self._strict, _object(body)
+        if not strict.has(Weakness.FORGOTTEN_CRAFTS):
+            return None
         if _CREATE.fullmatch(path):
-            wallet, deposit = asked.get("userPubkey"), asked.get("depositRequestId")
-            if not (isinstance(wallet, str) and isinstance(deposit, str)):
-                return None
-            return _error(_NO_DEPOSIT) if _remembered(strict.refused, wallet, deposit) == deposit else None
+            return await self._forgotten_deposit(scope, _object(body))
         confirm = _CONFIRM.fullmatch(path)
-        if confirm is None or _remembered(strict.confirms, confirm[2], False):
+        return None if confirm is None else await self._forgotten_withdrawal(scope, *confirm.groups())
+
+    async def _forgotten_deposit(self, scope: Scope, asked: Mapping[str, Any]) -> AsgiAnswer | None:
+        """Of the wallet that asks, and of no other that it names."""
+        vault = _object((await self._ask(scope, _WHOAMI)).body)
+        wallet, deposit = vault.get("userPubkey"), asked.get("depositRequestId")
+        if wallet is None or asked.get("userPubkey") != wallet or not isinstance(deposit, str):
+            return None
+        first = _remembered(self._strict.refused, wallet, deposit.lower())
+        return _error(_NO_DEPOSIT) if first == deposit.lower() else None
+
+    async def _forgotten_withdrawal(self, scope: Scope, family: str, order_id: str) -> AsgiAnswer | None:
+        """Of an order of the wallet that asks, which is being cancelled: all others the venue judges."""
+        histories = "/trigger/v2/orders/history/dca" if family == "dca" else "/trigger/v2/orders/history"
+        row = _object((await self._ask(scope, f"{histories}/{order_id}")).body)
+        if _display_state(row) != "pending_withdraw" or _remembered(self._strict.confirms, row["id"], False):
             return None
         return _error(_NO_WITHDRAWAL)
 
@@ -187,9 +215,6 @@ class StrictApp:
         answer = await self._ask(scope, f"/trigger/v2/orders/history/{order_id}")
         busy = _object(answer.body).get("rawState") == "ready_execute"
         return _error(_BUSY) if busy else None
-
-    async def _is_signed_in(self, scope: Scope) -> bool:
-        return (await self._ask(scope, _WHOAMI)).status != 401
 
     async def _ask(self, scope: Scope, path: str, query: str = "") -> AsgiAnswer:
         """The venue, for the same client."""
@@ -202,10 +227,14 @@ class StrictApp:
         path, has = scope["path"], self._strict.has
         if scope["method"] == "GET":
             return has(Weakness.LAGGING_HISTORY) and _HISTORY.fullmatch(path) is not None
+        if has(Weakness.FORGOTTEN_CRAFTS) and _CANCEL.fullmatch(path) is not None:
+            return True
         watched = has(Weakness.DUPLICATE_DEPOSIT) or has(Weakness.LAGGING_HISTORY)
         return watched and _CREATE.fullmatch(path) is not None
 
     async def _changed(self, scope: Scope, answer: AsgiAnswer) -> AsgiAnswer:
+        if _CANCEL.fullmatch(scope["path"]) is not None:
+            return self._cancelled(answer)
         history = _HISTORY.fullmatch(scope["path"])
         if history is None:
             return self._created(answer)
@@ -262,9 +291,18 @@ class StrictApp:
             return _error(_DUPLICATE)
         return answer
 
+    def _cancelled(self, answer: AsgiAnswer) -> AsgiAnswer:
+        order_id = _object(answer.body).get("id")
+        if answer.status == 200 and order_id in self._strict.confirms:
+            self._strict.confirms[order_id] = True
+        return answer
+
     def _lagging(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The row as it is shown now: None while it is too new, and as it was for a while after it changed."""
         strict, order_id, now = self._strict, str(row["id"]), self._strict.clock()
+        if order_id not in strict.rows and _display_state(row) == "pending":
+            # Its create has no answer yet: it is not shown to vanish after that.
+            _remembered(strict.created_at, order_id, now)
         if now - strict.created_at.get(order_id, now - LAG_S) < LAG_S:
             return None
         known = strict.rows.get(order_id)
@@ -285,7 +323,13 @@ class StrictApp:
 
 def _state_of(row: Mapping[str, Any]) -> str:
     """What a history is asked for as `state`."""
-    return "active" if row.get("displayState", row.get("orderState")) in _ACTIVE else "past"
+    return "active" if _display_state(row) in _ACTIVE else "past"
+
+
+def _display_state(row: Mapping[str, Any]) -> str | None:
+    """Of an order of either family; None of what is no order."""
+    state: str | None = row.get("displayState", row.get("orderState"))
+    return state
 
 
 def _sortable(time: str | None) -> int | str:
