@@ -583,9 +583,7 @@ const scenarios = {
     return { lines: Math.max(...found.map(([, told]) => told.height)), over: found.filter(([name, told, whole]) => told.top < name.bottom - 1 || told.bottom > whole.bottom).length };
   },
 
-<<<<<<< HEAD
-  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
-=======
+  /** The terms of an order, as they are told. */
   async termsOf(page, base, id) {
     await page.getByRole('button', { name: 'All', exact: true }).click();
     await row(page, id).click();
@@ -593,7 +591,7 @@ const scenarios = {
     return page.locator('.detail dd').allTextContents();
   },
 
->>>>>>> v2ora6
+  /** Amounts and prices to their last digit, wherever they are, in windows of any width. */
   async figures(page, base, id, symbol, mint) {
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
