@@ -22,7 +22,7 @@ from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import Addresses, stop_at_end_of_stdin, stop_on_signals
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.spares import SpareDescriptors
-from countermand.kernel.ports import Unavailable, WriterReplaced
+from countermand.kernel.ports import DatabaseWentBack, Unavailable, WriterReplaced
 from countermand.orders.book.shard import BookShard
 from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.dca.shard import DcaShard
@@ -217,7 +217,9 @@ async def _watch_the_fence(
         finally:
             hangs.cancel()
         reachable.answered(shard.number, read_only=read_only)
-        if epoch is not None and epoch == shard.epoch and newest > epoch:
+        if epoch is not None and epoch == shard.epoch and newest != epoch:
+            if newest < epoch:
+                raise DatabaseWentBack(f"shard {shard.number} is in epoch {newest}, and was in {epoch}")
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
 
 
