@@ -14,6 +14,7 @@ from countermand.solana.ledger_store import (
     LedgerSecrets,
     LedgerStore,
     LedgerUnavailable,
+    LedgerWentBack,
     RecentTransaction,
     StoredAccount,
     StoredClock,
@@ -295,6 +296,19 @@ async def test_postgres_a_new_epoch_waits_for_the_batch_that_is_under_way(databa
         assert [recent.signature for recent in loaded.recent] == [landed.signature]
         await store.close()
         await successor.close()
+
+
+async def test_postgres_that_went_back_is_not_taken_for_one_that_another_process_serves(database_url: str) -> None:
+    """As after a standby that lagged was promoted."""
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
+        store = PostgresLedgerStore(database_url, pool)
+        epoch, batch = await founded(store)
+        await store.commit(replace(batch, seq=batch.seq + 1, written=[account(1)]))
+        await pool.execute("UPDATE chain_ledger SET seq = $1", batch.seq)
+        later = replace(batch, seq_before=batch.seq + 1, seq=batch.seq + 2, written=[account(2)])
+        with pytest.raises(LedgerWentBack, match=f"the chain is at {batch.seq} of epoch {epoch.number}"):
+            await store.commit(later)
+        await store.close()
 
 
 async def test_postgres_a_broken_connection_is_replaced(database_url: str) -> None:

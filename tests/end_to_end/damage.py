@@ -81,6 +81,9 @@ class Connections:
             yield self._stores
         finally:
             await self._stores.ledger.close()
+            for store in (self._stores.trigger, self._stores.dca, self._stores.book, self._stores.index):
+                for writer in store._writers.values():
+                    writer._known = (0, 0)  # The next process knows nothing of what was undone.
 
     async def close(self) -> None:
         self._stores = None

@@ -382,6 +382,24 @@ def test_headers_beyond_the_limit_are_a_431(house: Venue, lines: bytes) -> None:
     assert answered(house, b"GET /health/live HTTP/1.1\r\n" + HOST + lines + b"\r\n").status == 431
 
 
+@pytest.mark.parametrize(
+    ("asked", "counted"),
+    [
+        (b"BLAH\r\n\r\n", 'area="elsewhere",status="400"'),
+        (b"GET /trigger/v2/vault HTTP/1.1\r\n" + HOST + b"X: a\r\n" * 200 + b"\r\n", 'area="trigger",status="431"'),
+    ],
+)
+def test_what_is_refused_before_it_is_a_request_is_counted(house: Venue, asked: bytes, counted: str) -> None:
+    def count() -> float:
+        lines = house.ask("GET", "/metrics").raw.decode().splitlines()
+        name = f"countermand_http_answers_total{{{counted}}} "
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    before = count()
+    answered(house, asked)
+    assert count() == before + 1
+
+
 def test_a_websocket_whose_handshake_is_malformed(house: Venue) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
     key = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"

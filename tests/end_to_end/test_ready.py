@@ -80,6 +80,30 @@ async def test_it_is_not_ready_within_seconds_where_the_database_hangs(tmp_path:
         await server.kill()
 
 
+async def test_it_is_not_ready_while_the_database_is_read_only(tmp_path: Path, database_url: str) -> None:
+    """As hosts make it when its disk is full. It said "ready" for as long as nothing was written."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    name = urlsplit(database_url).path.removeprefix("/")
+    operator = await asyncpg.connect(database_url.replace(f"/{name}?", "/postgres?"))
+
+    async def says(status: int) -> None:
+        while (reply := await server.ask("GET", "/health/ready")).status != status:
+            await asyncio.sleep(0.1)
+        assert status == 200 or reply.body == {"status": "not ready", "reason": "the database is read-only"}
+
+    try:
+        await server.start()
+        await operator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        await operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        await asyncio.wait_for(says(503), _SECONDS)
+        await operator.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        await asyncio.wait_for(says(200), _SECONDS)
+    finally:
+        await operator.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        await operator.close()
+        await server.kill()
+
+
 async def test_it_is_not_ready_while_the_database_is_away(tmp_path: Path, database_url: str) -> None:
     """Nothing is asked of it meanwhile: no commit fails that could tell."""
     server = Server(tmp_path / "venue", "--database-url", database_url)

@@ -21,6 +21,7 @@ from tests.end_to_end.crash_support import JUP, Http, Lost, Reply, Server, Walle
 TRADERS = 6
 LOAD_S = 0.8
 """Between one start and the next."""
+CANNOT_GO_ON = 2
 REPLACED = 3
 
 Database: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -275,3 +276,17 @@ async def the_log_has_no_gap(database: Database, follower: Follower) -> None:
         numbered.setdefault((shard, seq), []).append(n)
     assert set(numbered) == entries
     assert all(numbers == list(range(len(numbers))) for numbers in numbered.values())
+
+
+async def test_a_database_that_went_back_ends_the_venue_without_a_commit(tmp_path: Path, database_url: str) -> None:
+    """As to what it was before this start. It said that it was ready, and refused every order."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    operator = await asyncpg.connect(database_url)
+    try:
+        await server.start()
+        await operator.execute("UPDATE shards SET epoch = epoch - 1 WHERE shard = 0")
+        assert await server.ended() == CANNOT_GO_ON
+        assert "the database went back: shard 0 is in epoch 1, and was in 2." in server.log()
+    finally:
+        await operator.close()
+        await server.kill()

@@ -1,5 +1,6 @@
 """The command, in a process of its own; behind `serve` stands a venue without an engine."""
 
+import asyncio
 import json
 import os
 import pty
@@ -14,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from countermand.gateway.server import stop_on_signals
 from tests.forked import COUNTERMAND, Forked, run
 from tests.solana import published_transactions as published
 
@@ -43,7 +45,19 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_hangup_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under `nohup`."""
+    taken: list[int] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", lambda number, _: taken.append(number))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop_on_signals()
+        assert taken == [signal.SIGTERM, signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_serve_prints_its_urls_and_leaves_when_told_to(number: signal.Signals) -> None:
     venue = start("--port", "0", "--log", "json")
     assert venue.stdout is not None

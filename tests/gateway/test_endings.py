@@ -9,9 +9,9 @@ import pytest
 from countermand.app.together import together
 from countermand.app.unheard import quieten
 from countermand.cli.endings import CANNOT_RUN, FAILED, REPLACED, ending_of
-from countermand.kernel.ports import Unavailable, WriterReplaced
+from countermand.kernel.ports import DatabaseWentBack, Unavailable, WriterReplaced
 from countermand.settings import StartRefused
-from countermand.solana.ledger_store import LedgerReplaced, LedgerUnavailable
+from countermand.solana.ledger_store import LedgerReplaced, LedgerUnavailable, LedgerWentBack
 from countermand.store.connections import no_connection
 from countermand.stored_rows import StoredRowUnreadable
 
@@ -34,6 +34,8 @@ GONE = Unavailable("the orders are served no more")
         (ZeroDivisionError("a bug"), FAILED),
         (WriterReplaced("shard 0 was taken"), REPLACED),
         (LedgerReplaced("epoch 1 has ended"), REPLACED),
+        (DatabaseWentBack("shard 0 is at 7"), CANNOT_RUN),
+        (LedgerWentBack("the chain is at 7"), CANNOT_RUN),
         (BaseExceptionGroup("", [GONE, ROW, WriterReplaced("by the way")]), CANNOT_RUN),
         (BaseExceptionGroup("", [GONE, BaseExceptionGroup("", [LedgerReplaced("it")])]), REPLACED),
         (BaseExceptionGroup("", [GONE, ZeroDivisionError("a bug")]), FAILED),

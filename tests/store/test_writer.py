@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from countermand.kernel.ports import CommitUnknown, Epoch, Unavailable
+from countermand.kernel.ports import CommitUnknown, DatabaseWentBack, Epoch, Unavailable, WriterReplaced
 from countermand.orders.trigger.ports import TriggerBatch
 from countermand.store import fences, writer
 from countermand.store.postgres import PostgresStore
@@ -43,6 +43,56 @@ async def other(database_url: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(database_url)
     yield connection
     connection.terminate()
+
+
+async def goes_back(helper: Connection, seq: int) -> None:
+    """What lies behind an entry is lost, as of a standby that lagged."""
+    for table in ("journal", "events"):
+        await helper.execute(f"DELETE FROM {table} WHERE shard = 0 AND seq > $1", seq)
+    newest = "SELECT seq, hash, at FROM journal WHERE shard = 0 ORDER BY seq DESC LIMIT 1"
+    await helper.execute(f"UPDATE shards SET (seq, head, last_at) = ({newest}) WHERE shard = 0")
+
+
+async def test_a_database_that_went_back_is_not_taken_for_one_that_another_process_serves(
+    store: PostgresStore, helper: Connection
+) -> None:
+    """It was: the venue ended with 3, after which a service is not started again."""
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    await store.commit(batch(epoch, 1))
+    await goes_back(helper, 1)
+    with pytest.raises(DatabaseWentBack, match="shard 0 is at 1 of epoch 1, and 2 of epoch 1 was committed"):
+        await store.commit(batch(epoch, 2))
+
+
+async def test_a_database_that_went_back_is_not_loaded_again_in_silence(
+    store: PostgresStore, helper: Connection
+) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    await store.commit(batch(epoch, 1))
+    await goes_back(helper, 1)
+    with pytest.raises(DatabaseWentBack, match="shard 0 is at 1"):
+        await store.begin_epoch(0, epoch.number)
+
+
+async def test_a_database_from_before_the_start_went_back(store: PostgresStore, helper: Connection) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    await helper.execute("UPDATE shards SET epoch = 0, opened = 0, seq = 0 WHERE shard = 0")
+    with pytest.raises(DatabaseWentBack, match="shard 0 is at 0 of epoch 0"):
+        await store.begin_epoch(0, epoch.number)
+
+
+async def test_a_takeover_is_no_database_that_went_back(store: PostgresStore, database_url: str) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    other = await PostgresStore.connect(database_url)
+    await other.begin_epoch(0)
+    await other.close()
+    with pytest.raises(WriterReplaced) as raised:
+        await store.commit(batch(epoch, 1))
+    assert not isinstance(raised.value, DatabaseWentBack)
 
 
 async def test_a_connection_lost_between_two_commits_is_opened_anew(store: PostgresStore, helper: Connection) -> None:

@@ -73,7 +73,7 @@ def build_gateway(families: Families, extensions: GatewayExtensions) -> HttpGate
     extensions.operator(app, authenticator)
     operations.mount(
         app,
-        not_ready_because=_first(_loading(families), infra.reachable.reason),
+        not_ready_because=_first(infra.reachable.reason, _loading(families)),
         missing=extensions.missing,
         documents={
             "trigger-v2": trigger_openapi.openapi,

@@ -1,4 +1,4 @@
-"""Whether the database answered when it was looked at last."""
+"""Whether the database answered, and took writes, when it was looked at last."""
 
 
 class Reachable:
@@ -6,13 +6,20 @@ class Reachable:
 
     def __init__(self) -> None:
         self._silent_to = set[int]()
+        self._read_only_to = set[int]()
 
-    def answered(self, shard: int) -> None:
+    def answered(self, shard: int, *, read_only: bool = False) -> None:
         self._silent_to.discard(shard)
+        if read_only:
+            self._read_only_to.add(shard)
+        else:
+            self._read_only_to.discard(shard)
 
     def was_silent(self, shard: int) -> None:
         self._silent_to.add(shard)
 
     def reason(self) -> str | None:
-        """Why no order is served; None while it answers. Where the database is, is nothing for who asks."""
-        return "the database does not answer" if self._silent_to else None
+        """Why no order is served; None while all is well. Where the database is, is nothing for who asks."""
+        if self._silent_to:
+            return "the database does not answer"
+        return "the database is read-only" if self._read_only_to else None

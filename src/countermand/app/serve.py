@@ -22,7 +22,7 @@ from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import Addresses, stop_at_end_of_stdin, stop_on_signals
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.spares import SpareDescriptors
-from countermand.kernel.ports import Unavailable, WriterReplaced
+from countermand.kernel.ports import DatabaseWentBack, Unavailable, WriterReplaced
 from countermand.orders.book.shard import BookShard
 from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.dca.shard import DcaShard
@@ -210,23 +210,25 @@ async def _watch_the_fence(
         epoch = shard.epoch
         hangs = asyncio.get_running_loop().call_later(_SILENT_S, reachable.was_silent, shard.number)
         try:
-            newest = await _newest(store, shard.number)
+            newest, read_only = await _look(store, shard.number)
         except Unavailable:
             reachable.was_silent(shard.number)
             continue
         finally:
             hangs.cancel()
-        reachable.answered(shard.number)
-        if epoch is not None and epoch == shard.epoch and newest > epoch:
+        reachable.answered(shard.number, read_only=read_only)
+        if epoch is not None and epoch == shard.epoch and newest != epoch:
+            if newest < epoch:
+                raise DatabaseWentBack(f"shard {shard.number} is in epoch {newest}, and was in {epoch}")
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
 
 
-async def _newest(store: _ShardStore, shard: int) -> int:
+async def _look(store: _ShardStore, shard: int) -> tuple[int, bool]:
     """A connection that was cut while it was idle says nothing of the database: another one is asked."""
     try:
-        return await store.epoch(shard)
+        return await store.look(shard)
     except Unavailable:
-        return await store.epoch(shard)
+        return await store.look(shard)
 
 
 async def _housekeeping(families: Families) -> None:

@@ -9,9 +9,9 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from countermand.kernel.ports import Unavailable, WriterReplaced
+from countermand.kernel.ports import DatabaseWentBack, Unavailable, WriterReplaced
 from countermand.settings import StartRefused
-from countermand.solana.ledger_store import LedgerReplaced
+from countermand.solana.ledger_store import LedgerReplaced, LedgerWentBack
 from countermand.solana.port import ChainUnavailable
 from countermand.store.connections import describe, refuses
 from countermand.store.embedded import PostgresUnavailable
@@ -49,7 +49,7 @@ class Ending(Struct, frozen=True):
 def ending_of(problem: BaseException) -> Ending:
     causes = tuple(_single(problem))
     for cause in causes:
-        if isinstance(cause, StoredRowUnreadable):
+        if isinstance(cause, StoredRowUnreadable | DatabaseWentBack | LedgerWentBack):
             return Ending(CANNOT_RUN, _line(cause))
     for cause in causes:
         if isinstance(cause, WriterReplaced | LedgerReplaced):

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from countermand.gateway import telemetry
+from countermand.gateway.areas import area_of
 from countermand.gateway.asgi import GONE, AsgiAnswer
 from countermand.gateway.shapes import shaped
 from countermand.gateway.traffic import HEAD_BYTES_MAX, HEADERS_MAX, PIECE_BYTES, Traffic
@@ -66,7 +67,7 @@ class HttpConnection(HttpToolsProtocol):
         elif admitted:
             self._traffic.awaits_head(self)
         else:
-            self._say(shaped("/", 503, "Too many connections of this peer; close some before opening more"))
+            self._say(_refused("/", 503, "Too many connections of this peer; close some before opening more"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._traffic.leaves(self._peer)
@@ -186,7 +187,7 @@ class HttpConnection(HttpToolsProtocol):
     def _refuse_head(self, status: int, message: str) -> None:
         self._ended, self._unfed = True, b""
         path = self._url_so_far().partition(b"?")[0].decode("latin-1")
-        refusal = shaped(path, status, message)
+        refusal = _refused(path, status, message)
         if self._owes_answers():
             self._afterwards = _written(refusal)
         else:
@@ -353,6 +354,12 @@ _NO_CODING: Final = "A body is sent as it is, or chunked: no other transfer codi
 _TOO_MANY_HEADERS: Final = f"The headers are more than {HEADERS_MAX} or larger than {HEAD_BYTES_MAX} bytes"
 
 
+def _refused(path: str, status: int, message: str) -> AsgiAnswer:
+    """An answer that does not come from the gateway, which counts its own."""
+    telemetry.answered(area_of(path), status)
+    return shaped(path, status, message)
+
+
 class HttpExchange(RequestResponseCycle):
     """One request and its answer."""
 
@@ -382,7 +389,7 @@ class HttpExchange(RequestResponseCycle):
         except Exception as bug:  # noqa: BLE001 - a bug becomes a log line and a 500
             telemetry.handler_failed(self.scope["method"], self.scope["path"], bug)
             if not self.response_started:
-                await shaped(self.scope["path"], 500, "Internal server error").send(self._send_event)
+                await _refused(self.scope["path"], 500, "Internal server error").send(self._send_event)
         finally:
             if not self.response_complete and not self.disconnected:
                 self.transport.close()  # Cut on purpose, or its outcome is unknown.

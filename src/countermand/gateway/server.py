@@ -189,11 +189,15 @@ async def _within(seconds: float, work: Awaitable[None]) -> bool:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set. For `serve`, in the loop that runs it."""
+    """An event that SIGTERM, SIGINT and SIGHUP set. For `serve`, in the loop that runs it.
+
+    A terminal that closes sends SIGHUP; under `nohup` it is ignored, and stays so.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
     return stop
 
 

@@ -19,6 +19,16 @@ class WriterReplaced(Exception):
     """Another process writes this shard now. This one must stop for good."""
 
 
+class DatabaseWentBack(WriterReplaced):
+    """What this writer committed is not there any more: a standby that lagged was promoted, or a backup restored."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"the database went back: {found}. A standby that lagged was promoted, or a backup restored? What was "
+            "answered in between is lost; bring the newer database back, or start again to serve this one"
+        )
+
+
 class Clock(Protocol):
     def now(self) -> Instant:
         """The venue's clock: orders, expiries and rounds follow it. A sandbox can freeze and advance it."""

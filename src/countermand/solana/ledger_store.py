@@ -22,6 +22,10 @@ class LedgerReplaced(ChainUnavailable):
     """Another writer took the ledger. This one must never write again."""
 
 
+class LedgerWentBack(LedgerReplaced):
+    """What this writer committed is not there any more, as of `kernel.ports.DatabaseWentBack`."""
+
+
 class LedgerEpoch(Struct, frozen=True):
     """One load of the ledger. `opened` is the epoch in which its writer first took the fence: it names the writer."""
 

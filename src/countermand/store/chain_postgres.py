@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import asyncpg
 
-from countermand.kernel.ports import Unavailable
+from countermand.kernel.ports import DatabaseWentBack, Unavailable
 from countermand.solana.ledger_store import (
     LedgerBatch,
     LedgerEpoch,
     LedgerReplaced,
     LedgerSecrets,
     LedgerUnavailable,
+    LedgerWentBack,
     LoadedLedger,
     StoredAccount,
     StoredClock,
@@ -22,7 +23,7 @@ from countermand.solana.ledger_store import (
 from countermand.solana.memos import PROGRAM_KEYS
 from countermand.store import chain_rows
 from countermand.store.connections import LOAD_S, LOST, Connection, Pool, connect, describe, reading
-from countermand.store.fences import TAKES_MAX
+from countermand.store.fences import TAKES_MAX, went_back
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
 SMALL_BYTES: Final = 8 << 20
@@ -53,7 +54,7 @@ WITH fence AS (
 SELECT seq FROM fence
 """
 
-_STANDS: Final = "SELECT epoch, opened FROM chain_ledger"
+_STANDS: Final = "SELECT epoch, opened, seq FROM chain_ledger"
 # Moves the epoch that was read and no other: as in `writer`, a statement that was given up may come late.
 _BEGIN_EPOCH: Final = """
 UPDATE chain_ledger SET epoch = epoch + 1, opened = CASE WHEN $2 THEN epoch + 1 ELSE opened END
@@ -228,6 +229,11 @@ class PostgresLedgerStore:
                 *_transaction_columns(batch.transactions),
                 timeout=COMMIT_TIMEOUT_SECONDS,
             )
+            if committed is None:
+                stands = await connection.fetchrow(_STANDS, timeout=COMMIT_TIMEOUT_SECONDS)
+                known = (batch.epoch, batch.seq_before)
+                if stands is not None and (at := (stands["epoch"], stands["seq"])) < known:
+                    raise LedgerWentBack(str(DatabaseWentBack(went_back("the chain", at, known))))
         if committed is None:
             raise LedgerReplaced(f"epoch {batch.epoch} of the ledger has ended")
 

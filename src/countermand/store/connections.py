@@ -43,6 +43,8 @@ def settings(name: str, **more: str) -> dict[str, str]:
     return {"application_name": f"countermand {name}", **_SETTINGS, **more}
 
 
+_READ_ONLY: Final = "default_transaction_read_only"
+"""The server tells of it by itself, at a session's start and at each change."""
 _DAMAGE: Final = ("22", "XX")
 """Classes of SQLSTATE for a table that cannot be read: values and pages that make no sense."""
 _REFUSING: Final = (*_PASSING, "0A", "28", "3D", "3F", "42501", "42P01", "42703", "54", "F0", "XX")
@@ -86,9 +88,14 @@ async def open_pool(dsn: str, name: str) -> Pool:
 
 
 async def _put_back(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Our statements leave nothing behind in a session: to clear it after each would double their round trips."""
+    """Our statements leave nothing behind in a session: to clear it after each would double their round trips.
+
+    A session that began while `ALTER DATABASE` had made the database read-only stays so for life, and is closed.
+    """
     if connection.is_in_transaction():
         await connection.reset()
+    if getattr(connection.get_settings(), _READ_ONLY, "off") == "on":
+        connection.terminate()
 
 
 def no_connection(dsn: str, error: BaseException) -> Unavailable:

@@ -64,6 +64,11 @@ async def _take_all(dsn: str, pool: Pool, shards: Sequence[int]) -> Taken:
     return Taken(chain, {row["shard"]: row["opened"] for row in rows})
 
 
+def went_back(what: str, at: tuple[int, int], known: tuple[int, int]) -> str:
+    """`at` and `known`: an epoch, and the newest entry in it."""
+    return f"{what} is at {at[1]} of epoch {at[0]}, and {known[1]} of epoch {known[0]} was committed"
+
+
 async def alone(dsn: str, connection: Connection, ask: Callable[[], Awaitable[Any]]) -> Any:
     """Moves a fence on this connection, once the transaction that holds it lets go or is made to."""
     asked = asyncio.ensure_future(ask())

@@ -18,6 +18,7 @@ SELECT seq, n, wallet, order_id, kind, body FROM events
 WHERE shard = $1 AND (seq, n) > ($2, $3) AND seq <= $4 ORDER BY seq, n LIMIT $5
 """
 _EPOCH: Final = "SELECT epoch FROM shards WHERE shard = $1"
+_LOOK: Final = f"SELECT current_setting('transaction_read_only') = 'on', ({_EPOCH})"
 
 R = TypeVar("R")
 
@@ -60,6 +61,13 @@ class ShardPostgres(Generic[R]):
         """The number of the newest one; 0 for a shard that was never written."""
         with asking():
             return await self._readers.fetchval(_EPOCH, shard) or 0
+
+    async def look(self, shard: int) -> tuple[int, bool]:
+        """The number of the newest epoch, and whether the database takes no writes."""
+        with asking():
+            row = await self._readers.fetchrow(_LOOK, shard)
+        assert row is not None
+        return row[1] or 0, row[0]
 
     async def events(self, shard: int, after: tuple[int, int], until: int, limit: int) -> Sequence[EventRow]:
         with asking():

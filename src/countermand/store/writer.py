@@ -8,9 +8,9 @@ from asyncpg.prepared_stmt import PreparedStatement
 from msgspec import Struct
 
 from countermand.kernel.journal import GENESIS
-from countermand.kernel.ports import Batch, CommitUnknown, Epoch, Unavailable, WriterReplaced
+from countermand.kernel.ports import Batch, CommitUnknown, DatabaseWentBack, Epoch, Unavailable, WriterReplaced
 from countermand.store.connections import LOST, asking, connect, describe, reading
-from countermand.store.fences import TAKES_MAX, alone
+from countermand.store.fences import TAKES_MAX, alone, went_back
 from countermand.stored_rows import check
 from countermand.values.instant import Instant
 
@@ -32,7 +32,7 @@ WITH fence AS (
         unnest($12::bigint[], $13::integer[], $14::text[], $15::text[], $16::text[], $17::bytea[]) AS added
 )"""
 _DONE: Final = "\nSELECT count(*) FROM fence"
-_STANDS: Final = "SELECT epoch, opened FROM shards WHERE shard = $1"
+_STANDS: Final = "SELECT epoch, opened, seq FROM shards WHERE shard = $1"
 # Both move the epoch that was read and no other. A statement whose answer was given up may still be waiting inside
 # PostgreSQL: if it comes after a newer epoch began, it must not end that one.
 _TAKE: Final = """
@@ -108,6 +108,8 @@ class Writer:
         self._commit: PreparedStatement[asyncpg.Record] | None = None
         self._is_idle = False
         """All that was asked on the connection is answered."""
+        self._known = (0, 0)
+        """The newest epoch and entry that PostgreSQL said it has."""
 
     async def begin_epoch(self, opened: int | None = None) -> Epoch:
         """Waits `HOLDER_S` seconds for a batch of an older epoch that is inside PostgreSQL, then ends its backend.
@@ -124,6 +126,7 @@ class Writer:
             self._forget()
             raise
         self._is_idle = True
+        self._known = (epoch.number, epoch.seq)
         return epoch
 
     async def commit(self, batch: Batch[Any]) -> None:
@@ -141,9 +144,11 @@ class Writer:
             raise
         self._is_idle = True
         if not written:
+            await self._see_that_it_is_not_behind()
             raise WriterReplaced(
                 f"shard {batch.shard} is not at {batch.seq_before} of epoch {batch.epoch}: another process writes it"
             )
+        self._known = (batch.epoch, batch.seq_after)
 
     async def reset(self) -> None:
         """Deletes all of the shard's rows and begins a new incarnation. Epoch and sequence numbers go on rising."""
@@ -201,6 +206,7 @@ class Writer:
         for _ in range(TAKES_MAX):
             stands = await connection.fetchrow(_STANDS, self._shard, timeout=COMMIT_S)
             if opened is not None and (stands is None or stands["opened"] != opened):
+                self._check_known(stands)
                 raise WriterReplaced(f"shard {self._shard} was taken since epoch {opened}: another process writes it")
             statement = _TAKE if opened is None else _BEGIN_AGAIN
             row = await self._alone(connection, statement, self._shard, 0 if stands is None else stands["epoch"])
@@ -217,6 +223,20 @@ class Writer:
         )
         return row
 
+    async def _see_that_it_is_not_behind(self) -> None:
+        """Why nothing was written, if another process is not the reason."""
+        connection = self._connection
+        try:
+            stands = None if connection is None else await connection.fetchrow(_STANDS, self._shard, timeout=COMMIT_S)
+        except LOST:
+            return
+        self._check_known(stands)
+
+    def _check_known(self, stands: asyncpg.Record | None) -> None:
+        """Epochs and entries only rise, also over a reset, a restore of a snapshot and a takeover."""
+        if stands is not None and (at := (stands["epoch"], stands["seq"])) < self._known:
+            raise DatabaseWentBack(went_back(f"shard {self._shard}", at, self._known))
+
     async def _checked(self, connection: "asyncpg.Connection[asyncpg.Record]", row: asyncpg.Record) -> Epoch:
         """Where the shard stands, if its row and its journal say the same."""
         epoch = epoch_of(row)
@@ -227,6 +247,8 @@ class Writer:
         check("shards", self._shard, that=epoch.seq == seq, otherwise=other)
         same = (epoch.head or GENESIS, epoch.last_at) == (head, at)
         check("shards", self._shard, that=same, otherwise=f"it has not the hash and the instant of entry {seq}")
+        if (before := (epoch.number - 1, epoch.seq)) < self._known:
+            raise DatabaseWentBack(went_back(f"shard {self._shard}", before, self._known))
         return epoch
 
     def _forget(self) -> None:
