@@ -1,6 +1,7 @@
-import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { isVenue } from './api';
 import { Chart } from './chart';
+import { useDraft } from './draft';
 import { DRAWERS, Drawer, setPrice, TITLES } from './drawers';
 import { clock, dollars, plain } from './format';
 import { Gate } from './gate';
@@ -46,21 +47,28 @@ function Head() {
 
 /** What the chart is of, and its price, which a sandbox lets one type. */
 function Ticker() {
-  const [text, setText] = useState<string | null>(null);
+  const draft = useDraft();
+  const field = useRef<HTMLInputElement>(null);
+  const send = async (event: Event) => {
+    event.preventDefault();
+    const { text } = draft;
+    if (text !== null) await setPrice(subject.value, text);
+    if (text === null || field.current?.value === text) field.current?.blur(); // Which drops what is typed.
+  };
   const at = shownPrice.value;
   const shown = at === null ? '' : plain(at);
   const typed = !isVenue && !isMarket(subject.value);
   const markets = books.value.filter((each) => each.market === subject.value || each.last !== null || each.asks.length > 0 || each.bids.length > 0);
   return (
-    <form class="ticker" onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(subject.value, text)) setText(null); (document.activeElement as HTMLElement).blur(); }}>
+    <form class="ticker" onSubmit={send}>
       <select aria-label="What the chart shows" value={subject.value} onChange={(event) => { subject.value = event.currentTarget.value; }}>
         <optgroup label="Tokens">{(sandbox.value?.tokens ?? []).map((each) => <option value={each.mint}>{each.symbol}</option>)}</optgroup>
         {markets.length > 0 && <optgroup label="Order books">{markets.map((each) => <option value={each.market}>{each.market.toUpperCase()}</option>)}</optgroup>}
       </select>
       {typed && <span class="soft">$</span>}
       {typed ? (
-        <input class="num price" size={Math.max(8, (text ?? shown).length)} aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={text ?? shown}
-          onFocus={(event) => event.currentTarget.select()} onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setText(null)} />
+        <input ref={field} class="num price" size={Math.max(8, (draft.text ?? shown).length)} aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={draft.text ?? shown}
+          onFocus={(event) => event.currentTarget.select()} onInput={(event) => draft.type(event.currentTarget.value)} onBlur={draft.drop} />
       ) : <span class="num price">{at === null ? 'no price' : dollars(at)}</span>}
     </form>
   );

@@ -2,6 +2,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ask, isVenue } from './api';
+import { useDraft } from './draft';
 import { amount, clock, date, dollars, plain, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
@@ -60,16 +61,16 @@ async function slide(of: string, text: string): Promise<void> {
 }
 
 function PriceRow({ each }: { each: Token }) {
-  const [text, setText] = useState<string | null>(null);
+  const typed = useDraft();
   const [base, setBase] = useState<number | null>(null);
   const at = Number(each.price ?? 0);
   const middle = base ?? at;
   const nudge = (percent: number) => setPrice(each.mint, rounded(at * (1 + percent / 100)));
   return (
     <li class="price-row">
-      <form onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(each.mint, text)) setText(null); }}>
+      <form onSubmit={async (event) => { event.preventDefault(); if (typed.text !== null && await setPrice(each.mint, typed.text)) typed.sent(typed.text); }}>
         <button type="button" class={`link sym ${subject.value === each.mint ? 'on' : ''}`} title={each.symbol} onClick={() => { subject.value = each.mint; }}>{each.symbol}</button>
-        <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={text ?? (each.price ? plain(each.price).replace(/\.?0+$/, '') : '')} onInput={(event) => setText(event.currentTarget.value)} />
+        <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={typed.text ?? (each.price ? plain(each.price).replace(/\.?0+$/, '') : '')} onInput={(event) => typed.type(event.currentTarget.value)} />
         {[-5, -1, 1, 5].map((percent) => <button type="button" class="small num" aria-label={`${each.symbol} ${percent} percent`} onClick={() => nudge(percent)}>{percent > 0 ? '+' : '−'}{Math.abs(percent)}</button>)}
       </form>
       <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={at}
@@ -147,26 +148,47 @@ function without(faults: Faults): Partial<Faults> {
   return { ...faults, expireBlockhashes: false, expireTokens: false };
 }
 
-/** What is typed stays while the sandbox tells of other things, until it is sent or left. */
 function FaultCount({ name, left, send }: { name: keyof Faults; left: number; send: (body: Partial<Faults>) => Promise<unknown> }) {
-  const [text, setText] = useState<string | null>(null);
+  const typed = useDraft();
+  const set = async (text: string) => { await send({ [name]: Number(text) }); typed.sent(text); };
   return (
-    <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={text ?? left} onInput={(event) => setText(event.currentTarget.value)}
-      onChange={async (event) => { await send({ [name]: Number(event.currentTarget.value) }); setText(null); }} onBlur={() => setText(null)} />
+    <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={typed.text ?? left} onInput={(event) => typed.type(event.currentTarget.value)}
+      onChange={(event) => set(event.currentTarget.value)} onBlur={typed.drop} />
   );
+}
+
+function strictWith(name: string, on: boolean): (now: Faults) => Partial<Faults> {
+  return ({ strict }) => {
+    const rest = (strict || []).filter((each) => each !== name);
+    const next = on ? [...rest, name] : rest;
+    return { strict: next.length ? next : false };
+  };
+}
+
+let last: Promise<unknown> = Promise.resolve();
+/** One change of the faults after another: each sends all of them, as the one before left them. */
+function inTurn<T>(doing: () => Promise<T>): Promise<T> {
+  const done = last.then(doing);
+  last = done.catch(() => undefined);
+  return done;
 }
 
 function FaultsPanel() {
   const faults = sandbox.value?.faults;
   if (!faults) return null;
   const weak = faults.strict || [];
-  const set = async (body: Partial<Faults>) => {
-    const done = await change('Fault not set', 'PUT', '/sandbox/faults', { ...without(sandbox.value!.faults!), ...body });
+  const set = async (of: Partial<Faults> | ((now: Faults) => Partial<Faults>)) => {
+    let body: Partial<Faults> = {};
+    const done = await inTurn(() => {
+      const before = sandbox.value!.faults!;
+      body = typeof of === 'function' ? of(before) : of;
+      return change('Fault not set', 'PUT', '/sandbox/faults', { ...without(before), ...body });
+    });
     if (done) armed.value = { ...armed.value, ...Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'number')) };
     return done;
   };
   /** A field whose fault was refused shows again what is so. */
-  const ticks = async (field: HTMLInputElement, body: Partial<Faults>, was: boolean) => { if (!await set(body)) field.checked = was; };
+  const ticks = async (field: HTMLInputElement, body: Parameters<typeof set>[0], was: boolean) => { if (!await set(body)) field.checked = was; };
   const takes = async (field: HTMLSelectElement, body: Partial<Faults>, was: string) => { if (!await set(body)) field.value = was; };
   return (
     <div class="stack">
@@ -198,13 +220,13 @@ function FaultsPanel() {
         <legend><b>strict</b> <span class="soft">as weak as the real ones</span></legend>
         <button class="small" type="button" onClick={() => set({ strict: weak.length === WEAKNESSES.length ? false : WEAKNESSES.map(([name]) => name) })}>{weak.length === WEAKNESSES.length ? 'None' : 'All'}</button>
         {WEAKNESSES.map(([name, title]) => (
-          <label key={name}><input type="checkbox" checked={weak.includes(name)} onChange={(event) => { const next = event.currentTarget.checked ? [...weak, name] : weak.filter((each) => each !== name); ticks(event.currentTarget, { strict: next.length ? next : false }, weak.includes(name)); }} /> {title}</label>
+          <label key={name}><input type="checkbox" checked={weak.includes(name)} onChange={(event) => ticks(event.currentTarget, strictWith(name, event.currentTarget.checked), weak.includes(name))} /> {title}</label>
         ))}
       </fieldset>
       <div class="row">
         <button onClick={async () => { if (await set({ expireTokens: true })) toast('All tokens ended'); }}>Expire tokens</button>
         <button onClick={async () => { if (await set({ expireBlockhashes: true })) toast('151 slots passed'); }}>Expire blockhashes</button>
-        <button onClick={async () => { if (await change('Not cleared', 'PUT', '/sandbox/faults', {})) armed.value = {}; }}>Clear all</button>
+        <button onClick={async () => { if (await inTurn(() => change('Not cleared', 'PUT', '/sandbox/faults', {}))) armed.value = {}; }}>Clear all</button>
       </div>
     </div>
   );
@@ -218,22 +240,22 @@ const turn = computed(() => Math.floor(tick.value / 3));
 interface Liquidity { maxInput: string | null; impactBps: number }
 
 function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | undefined; onSet: () => void }) {
-  const [most, setMost] = useState<string | null>(null);
-  const [impact, setImpact] = useState<string | null>(null);
+  const most = useDraft();
+  const impact = useDraft();
   const known = there?.maxInput ? amount(there.maxInput, each.decimals).replace(/,/g, '') : '';
   const send = async (event: Event) => {
     event.preventDefault();
-    const given = (most ?? known).trim();
+    const given = (most.text ?? known).trim();
     const maxInput = given ? await attempt('Liquidity not set', async () => units(given, each.decimals)) : null;
     if (maxInput === undefined) return;
-    const body = { maxInput, impactBps: Number(impact ?? there?.impactBps ?? 0) };
-    if (await change('Liquidity not set', 'PUT', '/sandbox/liquidity', { [each.mint]: body })) { setMost(null); setImpact(null); toast('Liquidity set'); onSet(); }
+    const body = { maxInput, impactBps: Number(impact.text ?? there?.impactBps ?? 0) };
+    if (await change('Liquidity not set', 'PUT', '/sandbox/liquidity', { [each.mint]: body })) { most.sent(most.text); impact.sent(impact.text); toast('Liquidity set'); onSet(); }
   };
   return (
     <li><form class="row" onSubmit={send}>
       <b class="sym" title={each.symbol}>{each.symbol}</b>
-      <label class="field">at most<input class="num" placeholder="any" inputMode="decimal" aria-label={`${each.symbol} that one fill takes at most`} value={most ?? known} onInput={(event) => setMost(event.currentTarget.value)} /></label>
-      <label class="field">impact, bps<input class="num" inputMode="numeric" aria-label={`Impact on ${each.symbol} in basis points`} value={impact ?? there?.impactBps ?? 0} onInput={(event) => setImpact(event.currentTarget.value)} /></label>
+      <label class="field">at most<input class="num" placeholder="any" inputMode="decimal" aria-label={`${each.symbol} that one fill takes at most`} value={most.text ?? known} onInput={(event) => most.type(event.currentTarget.value)} /></label>
+      <label class="field">impact, bps<input class="num" inputMode="numeric" aria-label={`Impact on ${each.symbol} in basis points`} value={impact.text ?? there?.impactBps ?? 0} onInput={(event) => impact.type(event.currentTarget.value)} /></label>
       <button class="small">Set</button>
     </form></li>
   );

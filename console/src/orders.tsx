@@ -1,7 +1,7 @@
 // The orders of all families, and one of them with its timeline and why it waits.
 import { batch, computed, signal } from '@preact/signals';
-import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
+import { useDraft } from './draft';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest, hasTerms } from './pytest';
 import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOfBooks, moreOrders, now, olderRequests, orders, put, refusal, requests, seek, select, selected, sorted, symbol, tick, toast } from './store';
@@ -162,19 +162,20 @@ export async function copy(text: string, what: string): Promise<void> {
 function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boolean }) {
   const trails = leg.trailingBps !== undefined;
   const current = trails ? String(leg.trailingBps) : leg.triggerPriceUsd;
-  const [text, setText] = useState<string | null>(null);
+  const typed = useDraft();
+  const { text } = typed;
   const name = `${ROLE[leg.role]}${trails ? ', trailing basis points' : ', price in dollars'}`;
   const send = async (event: Event) => {
     event.preventDefault();
     if (text === null || text === current) return;
-    if (await amend(order, trails ? { trailingBps: Number(text) } : { [fieldOf(leg)]: text })) setText(null);
+    if (await amend(order, trails ? { trailingBps: Number(text) } : { [fieldOf(leg)]: text })) typed.sent(text);
   };
   const fixed = !canAmend(order);
   return (
     <form class={`leg ${armed ? '' : 'unarmed'}`} onSubmit={send}>
       <span class={`dot r-${trails ? 'trailing' : leg.role}`} aria-hidden="true" />
       <span>{leg.role === 'trigger' && order.orderType !== 'otoco' ? (trails ? 'trails' : 'triggers') : ROLE[leg.role]} {signOf(leg)}</span>
-      {isVenue ? <b class="num">{dollars(leg.triggerPriceUsd)}</b> : <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => setText(event.currentTarget.value)} />}
+      {isVenue ? <b class="num">{dollars(leg.triggerPriceUsd)}</b> : <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => typed.type(event.currentTarget.value)} />}
       {trails && <span class="soft num">bps behind {dollars(leg.watermarkUsd)}: {dollars(leg.triggerPriceUsd)}</span>}
       {!fixed && text !== null && text !== current && <button class="primary small">Amend</button>}
       {!armed && <span class="soft">waits for its entry</span>}

@@ -634,6 +634,50 @@ const scenarios = {
     return shown;
   },
 
+  /** Each field is sent, and typed into again before its answer is there. What the fields show when it is, and the faults that are set so. */
+  async typesAhead(page, base, id) {
+    let held = null;
+    await page.route(/\/sandbox\/(prices|liquidity|faults|orders\/[^/?]+)$/, async (route) => {
+      if (!['PUT', 'PATCH'].includes(route.request().method())) return route.continue();
+      const response = await route.fetch();
+      held = () => route.fulfill({ response });
+    });
+    const answered = async () => {
+      const answers = await until('an answer', () => held);
+      held = null;
+      return answers();
+    };
+    const ahead = async (field, first, second) => {
+      await field.fill(first);
+      await field.press('Enter');
+      await until('an answer', () => held);
+      await field.fill(second);
+      await answered();
+      await page.waitForTimeout(200);
+      return field.inputValue();
+    };
+    await row(page, id).click();
+    const shown = [
+      await ahead(page.getByLabel('Take profit, price in dollars'), '170', '171'),
+      await ahead(page.locator('.ticker .price'), '151', '152'),
+    ];
+    let open = await drawer(page, 'prices');
+    shown.push(await ahead(open.getByLabel('Price of SOL in dollars'), '153', '154'));
+    open = await drawer(page, 'liquidity');
+    await until('what is set', async () => (await open.getByLabel('Impact on SOL in basis points').inputValue()) === '0');
+    shown.push(await ahead(open.getByLabel('Impact on SOL in basis points'), '7', '8'));
+    open = await drawer(page, 'faults');
+    shown.push(await ahead(open.getByLabel('fail swaps'), '1', '2'));
+    await open.getByLabel('drop transactions').fill('3'); // Which sends the two fail swaps, too.
+    await open.getByLabel('rate limit').fill('4');
+    await open.getByLabel('forgets what it built').click();
+    await open.getByLabel('histories lag').click();
+    for (let sent = 0; sent < 5; sent += 1) await answered();
+    await page.unrouteAll();
+    const faults = await until('all of them', async () => { const { faults: own } = await ask(base, 'GET', '/sandbox'); return own.strict.length === 2 && own; });
+    return [shown, faults];
+  },
+
   /** What the list is of, and how much of it there is. */
   async counts(page, base, withdrawing) {
     const text = () => page.locator('.orders .empty').innerText();

@@ -334,6 +334,17 @@ def test_figures_are_whole(browser: Browser, empty: Venue, owner: Trader) -> Non
     empty.deepens_pools()
 
 
+def test_what_is_typed_before_the_answer_is_kept(browser: Browser, empty: Venue, owner: Trader) -> None:
+    shown, faults = does(browser, empty, "typesAhead", owner.places(oco(sell=1 * SOL, take_profit=165, stop_loss=140)))
+    assert shown == ["171", "152", "154", "8", "2"]
+    assert {name: faults[name] for name in ("failSwaps", "dropTransactions", "rateLimit")} == {
+        "failSwaps": 2,
+        "dropTransactions": 3,
+        "rateLimit": 4,
+    }
+    assert faults["strict"] == ["forgottenCrafts", "laggingHistory"]
+
+
 def test_a_cancelled_order_is_not_shown_as_sold(browser: Browser, empty: Venue, owner: Trader) -> None:
     order = owner.places(SELL)
     owner.confirms(order, owner.cancels(order)).ok()
