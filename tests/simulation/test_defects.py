@@ -335,7 +335,7 @@ PARTS = {
     "a sibling left open": Defect(Claim.REPLAY_EQUALS_ROWS, patched=a_sibling_stays_open),
     "a child that opens early": Defect(Claim.TRIGGER_IS_TRUE, patched=children_open_early),
     "a child funded with more than the parent gave": Defect(
-        Claim.CONSERVED, patched=lambda: patch.object(rules, "fill_landed", gives_the_children_more)
+        Claim.CONSERVED, patched=lambda: patch.object(rules, "fill_landed", gives_the_children_more), first=1_001
     ),
     "a cancel that returns one account of two": Defect(
         Claim.EVERYTHING_ENDS, patched=one_account_of_two_comes_back, first=1_002
@@ -361,7 +361,7 @@ PARTS |= {
     "a watermark lost in a restart": Defect(
         Claim.REPLAY_EQUALS_ROWS,
         patched=lambda: patch.object(TriggerState, "adopt_watermarks", forgets_watermarks),
-        first=1_002,
+        first=1_004,
     ),
     "a watermark that moves the wrong way": Defect(
         Claim.WATERMARK_IS_TRUE, patched=lambda: patch.object(TrailingIndex, "is_moved_by", the_other_way)
@@ -435,10 +435,10 @@ def prices_overtake() -> AbstractContextManager[Any]:
 
 SLICES = {
     "a slice that overtakes a cancel": Defect(
-        Claim.CANCEL_IS_A_FENCE, ProcessParts(shard=SlicesOfThePast), first=1_055
+        Claim.CANCEL_IS_A_FENCE, ProcessParts(shard=SlicesOfThePast), first=1_006
     ),
     "a second price decided before the last slice of the first": Defect(
-        Claim.TRIGGER_IS_TRUE, ProcessParts(shard=SmallSlices), prices_overtake
+        Claim.TRIGGER_IS_TRUE, ProcessParts(shard=SmallSlices), prices_overtake, first=1_003
     ),
 }
 
@@ -464,7 +464,7 @@ DEFECTS = {
     "a quote that nobody compares": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=withdrawal_is_signed_again),
     "a lost outbox entry": Defect(
-        Claim.EVERYTHING_ENDS, ProcessParts(outbox=ForgetfulOutbox), drawn={**REPLACED, "crash": 0.006}
+        Claim.EVERYTHING_ENDS, ProcessParts(outbox=ForgetfulOutbox), drawn={**REPLACED, "crash": 0.006}, first=1_001
     ),
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, ProcessParts(shard=HastyShard)),
     "a read before the commit": Defect(Claim.READS_ARE_CURRENT, ProcessParts(orders=HastyReads)),

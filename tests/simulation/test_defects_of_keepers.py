@@ -140,7 +140,7 @@ DEFECTS = {
         Claim.FILLS_ARE_FAIR,
         patched=lambda: the_clock_is_wrong(limit_order_fills.FILL_ORDER, -_HOUR_S),
         drawn={"short_lived": 0.8},
-        first=1_044,
+        first=1_022,
     ),
     "a fee is taken twice": Defect(Claim.MOVES_ARE_MEANT, patched=lambda: limit_orders_say(0, 20)),
     "an integrator gets the program's fee": Defect(

@@ -194,10 +194,12 @@ DEFECTS = {
         Claim.ROUND_ONCE, _parts(outbox=TakesFillsForDead), drawn={"replaced": 0.8, "crash": 0.006}
     ),
     "a round forgotten by a restart": Defect(
-        Claim.ROUND_IS_TRIED, patched=lambda: patch.object(LiveOrders, "adopt", sets_no_timer), first=1_001
+        Claim.ROUND_IS_TRIED, patched=lambda: patch.object(LiveOrders, "adopt", sets_no_timer), first=1_007
     ),
     "a round before its time": Defect(Claim.ROUND_IN_TIME, patched=rounds_are_early),
-    "a round after an effective cancel": Defect(Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open),
+    "a round after an effective cancel": Defect(
+        Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open, first=1_003
+    ),
     "a last round that leaves a rest": Defect(Claim.ROUND_AMOUNT, patched=_amount(leaves_what_does_not_divide)),
     "a round of another amount": Defect(Claim.ROUND_AMOUNT, patched=_amount(takes_a_little_more)),
     "a round out of its price band": Defect(
