@@ -3,7 +3,7 @@
 xdist gives whole files to its workers. What occurred in a chunk is left for the test that asks whether the seeds bring
 about all that they are meant to: it waits for the chunks that are being run, and runs those that no other test took.
 
-`COUNTERMAND_SIMULATE_SEEDS=5000` runs so many instead of 100.
+`COUNTERMAND_SIMULATE_SEEDS=5000` runs so many instead of 60.
 """
 
 import json
@@ -21,9 +21,9 @@ from countermand_simulator.run import SIDES, again, simulate
 
 STEPS = {"svm": 1_000, "model": 500}
 PARTS = 10
-SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "100"))
-MODEL_SEEDS = SEEDS // 5
-_CHUNK = 5
+SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "60"))
+MODEL_SEEDS = SEEDS // 4
+_CHUNK = 3
 _PATIENCE_S = 1_800
 _FAILED = "failed"
 
