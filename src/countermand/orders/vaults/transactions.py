@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from countermand.kernel.fresh_deposits import BuiltDeposit
+from countermand.orders.vaults.fresh_deposits import BuiltDeposit
 from countermand.orders.vaults.model.market import Market
 from countermand.orders.vaults.model.order import VaultOrder
 from countermand.services.custody.custody import VaultCustody
