@@ -8,7 +8,7 @@ import msgspec
 from countermand.addresses import address_flaw
 from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
-from countermand.json_numbers import with_whole_numbers
+from countermand.json_numbers import with_values, with_whole_numbers
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import Inexact, exact
@@ -68,12 +68,12 @@ class QueryReader(Generic[_T]):
         self._shape = shape
 
     def read(self, params: Mapping[str, Any]) -> _T:
-        """Raises `RecurringDeclined`. An empty value is none: all that is optional is nullable in the published API."""
+        """Raises `RecurringDeclined`."""
         for name, value in params.items():
             if not isinstance(value, str):
                 raise RecurringDeclined(f"duplicate field `{_echoed(name)}`")
         try:
-            return msgspec.convert({name: value for name, value in params.items() if value}, self._shape)
+            return msgspec.convert(with_values(params), self._shape)
         except msgspec.ValidationError as wrong:
             raise _declined(flaw_of(wrong)) from None
 
