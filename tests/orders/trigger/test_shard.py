@@ -1,4 +1,4 @@
-"""The gate: what leaves it, and when; what it forgets, and how it finds it again."""
+"""The shard: what leaves it, and when; what it forgets, and how it finds it again."""
 
 import asyncio
 

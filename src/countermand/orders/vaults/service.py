@@ -1,4 +1,4 @@
-"""What can be done with any order in a vault, as a dialect asks for it: prepare, pass the gate, wait for the world."""
+"""What can be done with any order in a vault, as a dialect asks for it: prepare, pass the shard, wait for the world."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -268,7 +268,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
             return Withdrawn(order_id, signature)
         if attempt is not None:
             return NotLanded()
-        again = await self._orders.submit(command)  # It failed: the gate knows how to say it.
+        again = await self._orders.submit(command)  # It failed: the shard knows how to say it.
         return NotLanded() if isinstance(again, Answer) else again
 
     async def _shortfall(self, order: Order) -> str | None:
