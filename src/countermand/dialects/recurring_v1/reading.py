@@ -8,7 +8,7 @@ import msgspec
 from countermand.addresses import address_flaw
 from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
-from countermand.json_numbers import with_values, with_whole_numbers
+from countermand.json_numbers import decoded, with_values
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import Inexact, exact
@@ -44,7 +44,7 @@ class BodyReader(Generic[_T]):
     def read(self, body: bytes) -> _T:
         """Raises `RecurringDeclined`."""
         try:
-            decoded = self._decoded(body)
+            read = decoded(self._decode, body)
         except DECODING_ERRORS as wrong:
             flaw = flaw_of(wrong)
             if isinstance(flaw, Malformed):
@@ -52,13 +52,7 @@ class BodyReader(Generic[_T]):
             _refuse_duplicates(body)
             raise _declined(flaw) from None
         _refuse_duplicates(body)
-        return decoded
-
-    def _decoded(self, body: bytes) -> _T:
-        try:
-            return self._decode(body)
-        except msgspec.ValidationError:
-            return self._decode(with_whole_numbers(body))
+        return read
 
 
 class QueryReader(Generic[_T]):

@@ -14,13 +14,14 @@ from countermand.dialects.trigger_v2.envelope import RESPONDER, error
 from countermand.dialects.trigger_v2.reading import BodyReader, QueryReader
 from countermand.dialects.trigger_v2.vault_routes import WITHDRAWAL_NOT_BUILT, ConfirmResource, unplaced
 from countermand.dialects.trigger_v2.wire import Pagination
+from countermand.dialects.trigger_v2.words import answer_of
 from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.orders.vaults.service import DepositUnknown, NotLanded
 
 _CREATE: Final = BodyReader(CreateDcaRequest)
 _HISTORY: Final = QueryReader(DcaHistoryParams)
 
-_NO_ORDER: Final = error(WORDS[Refusal.ORDER_UNKNOWN].status, WORDS[Refusal.ORDER_UNKNOWN].text)
+_NO_ORDER: Final = answer_of(WORDS[Refusal.ORDER_UNKNOWN])
 
 
 class DcaOrdersResource:

@@ -54,6 +54,11 @@ SHARED: Final = MappingProxyType(
 assert set(SHARED) == set(VaultRefusal), "every refusal has its words"
 
 
+def answer_of(words: Words) -> Answer:
+    """Of words that vary with nothing."""
+    return error(words.status, words.text)
+
+
 def said(words: Words, *, verb: str, transaction: str, state: str, detail: str, order_id: OrderId | None) -> Answer:
     text = words.text.format(verb=verb, transaction=transaction, state=state, detail=detail)
     if words.field:
