@@ -77,11 +77,11 @@ def test_an_order_is_placed_with_its_deposit_as_the_first_attempt() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why", "detail"),
     [
-        ({"wallet": MALLORY}, Refusal.DEPOSIT_UNLIKE_CRAFT, "userPubkey"),
-        ({"input_mint": USDC}, Refusal.DEPOSIT_UNLIKE_CRAFT, "inputMint"),
-        ({"output_mint": SOL}, Refusal.DEPOSIT_UNLIKE_CRAFT, "outputMint"),
-        ({"amount": BaseUnits(999)}, Refusal.DEPOSIT_UNLIKE_CRAFT, "inputAmount"),
-        ({"family": Family.OCO}, Refusal.DEPOSIT_UNLIKE_CRAFT, "orderType"),
+        ({"wallet": MALLORY}, Refusal.DEPOSIT_UNLIKE_CRAFT, "wallet"),
+        ({"input_mint": USDC}, Refusal.DEPOSIT_UNLIKE_CRAFT, "input_mint"),
+        ({"output_mint": SOL}, Refusal.DEPOSIT_UNLIKE_CRAFT, "output_mint"),
+        ({"amount": BaseUnits(999)}, Refusal.DEPOSIT_UNLIKE_CRAFT, "amount"),
+        ({"family": Family.OCO}, Refusal.DEPOSIT_UNLIKE_CRAFT, "family"),
         ({"expires_at": NOW.at}, Refusal.EXPIRY_PAST, ""),
         ({"submission": submission(b"", fault=SubmissionFault.NOT_A_TRANSACTION)}, Refusal.TRANSACTION_UNREADABLE, ""),
         (

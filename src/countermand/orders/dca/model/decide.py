@@ -146,10 +146,10 @@ def _field_unlike_craft(command: PlaceOrder) -> str:
     """The first field in which the order is not what the deposit was crafted for, or nothing."""
     deposit = command.deposit
     pairs = (
-        ("userPubkey", command.wallet == deposit.wallet),
-        ("inputMint", command.input_mint == deposit.input_mint),
-        ("outputMint", command.output_mint == deposit.output_mint),
-        ("inputAmount", command.amount == deposit.craft.moves),
+        ("wallet", command.wallet == deposit.wallet),
+        ("input_mint", command.input_mint == deposit.input_mint),
+        ("output_mint", command.output_mint == deposit.output_mint),
+        ("amount", command.amount == deposit.craft.moves),
     )
     return next((field for field, same in pairs if not same), "")
 

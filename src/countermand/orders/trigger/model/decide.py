@@ -127,7 +127,7 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
         return _place_again(group, command)
     deposit, submission = command.deposit, command.submission
     if command.wallet != deposit.wallet:
-        return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail="userPubkey")
+        return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail="wallet")
     if unlike := _field_unlike_craft(command):
         return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
     if command.expires_at <= moment.at:
@@ -189,10 +189,10 @@ def _field_unlike_craft(command: PlaceOrder) -> str:
     """The first field in which the order is not what the deposit was crafted for, or nothing."""
     deposit = command.deposit
     pairs = (
-        ("inputMint", command.input_mint == deposit.input_mint),
-        ("outputMint", command.output_mint == deposit.output_mint),
-        ("inputAmount", command.amount == deposit.craft.moves),
-        ("orderType", command.family == deposit.family),
+        ("input_mint", command.input_mint == deposit.input_mint),
+        ("output_mint", command.output_mint == deposit.output_mint),
+        ("amount", command.amount == deposit.craft.moves),
+        ("family", command.family == deposit.family),
     )
     return next((field for field, same in pairs if not same), "")
 
@@ -205,7 +205,7 @@ def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision |
         return Refused(refusal, state=group.state)
     amendment = command.amendment
     if amendment.family is not group.terms.family:
-        return Refused(Refusal.AMENDMENT_UNLIKE_ORDER, detail="orderType")
+        return Refused(Refusal.AMENDMENT_UNLIKE_ORDER, detail="family")
     expires_at = group.expires_at if amendment.expires_at is None else amendment.expires_at
     if expires_at <= moment.at:
         return Refused(Refusal.EXPIRY_PAST)
