@@ -28,7 +28,7 @@ from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.dca.model.commands import PlaceOrder, ResolveAttempt, UnsignedDeposit
-from countermand.orders.dca.model.order import DcaOrder, Plan
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan
 from countermand.orders.dca.model.refusals import Refused
 from countermand.orders.dca.ports import Transactions
 from countermand.orders.dca.shard import DcaShard
@@ -122,7 +122,7 @@ def _placements(count: int, now: Instant) -> Iterator[PlaceOrder]:
             input_mint=sold,
             output_mint=bought,
             amount=amount,
-            plan=Plan(10, 3_600, Instant(now + _LATER_MS + number * _MINUTE_MS // count), None),
+            plan=DcaPlan(10, 3_600, Instant(now + _LATER_MS + number * _MINUTE_MS // count), None),
             round_cents=1_000,
             submission=Submission(craft.message, Signature("user"), None),
             flaw=None,

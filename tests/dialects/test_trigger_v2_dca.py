@@ -15,7 +15,7 @@ from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest
 from countermand.dialects.trigger_v2.openapi import openapi
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaState
 from countermand.iso_time import iso
-from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progress, State, Terms
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan, PriceBand, Progress, State, Terms
 from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView
@@ -68,7 +68,7 @@ def view(state: State = State.ACTIVE, band: PriceBand | None = None, **progress:
             output_mint=Mint(SOL),
             input_account=Address("account"),
             deposited=BaseUnits(20_000_000),
-            plan=Plan(2, 3_600, at("2026-06-26T18:42:07.750Z"), band),
+            plan=DcaPlan(2, 3_600, at("2026-06-26T18:42:07.750Z"), band),
         ),
         state=state,
         version=5,
@@ -204,7 +204,7 @@ def test_what_is_null_is_not_given() -> None:
 
 
 def test_a_time_based_order_watches_nothing() -> None:
-    assert into_request(body(triggerMint=SOL, orderType="time_based")).plan == Plan(2, 3_600, None, None)
+    assert into_request(body(triggerMint=SOL, orderType="time_based")).plan == DcaPlan(2, 3_600, None, None)
 
 
 def test_a_price_conditional_order_has_a_band() -> None:

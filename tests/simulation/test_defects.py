@@ -39,12 +39,12 @@ from countermand.orders.trigger.state import TriggerState
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.model import deciding
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.orders.vaults.ports import OrderBody
 from countermand.orders.vaults.service import OrderView
 from countermand.orders.vaults.shard import Answer
 from countermand.sandbox.pool import Liquidity, SandboxPool
-from countermand.services.liquidity.routing import Quote, SwapRequest
+from countermand.services.liquidity.routing import Quote, RoutedSwap
 from countermand.services.prices import Prices
 from countermand.values.bucket import bucket_hinted_by
 from countermand.values.identity import Mint, OrderId
@@ -217,7 +217,7 @@ class Unfenced:
 # --- slippage from the price of the moment
 
 
-def forgets_the_trigger(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+def forgets_the_trigger(group: OrderGroup, amount: BaseUnits, market: PairPrices) -> Minimum:
     """Of a watched third token, only the prices of now count."""
     return REAL_MINIMUM(replace(group, terms=replace(group.terms, trigger_mint=Mint("a third"))), amount, market)
 
@@ -232,7 +232,7 @@ def a_gap_is_filled() -> AbstractContextManager[Any]:
 # --- no slippage at all
 
 
-def is_never_too_little(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+def is_never_too_little(group: OrderGroup, amount: BaseUnits, market: PairPrices) -> Minimum:
     return replace(REAL_MINIMUM(group, amount, market), units=0)
 
 
@@ -243,7 +243,7 @@ def any_quote_is_taken() -> AbstractContextManager[Any]:
     )
 
 
-async def gives_a_tenth_less(pool: SandboxPool, swap: SwapRequest) -> Quote | SwapRefused:
+async def gives_a_tenth_less(pool: SandboxPool, swap: RoutedSwap) -> Quote | SwapRefused:
     pool.liquidity = dict.fromkeys((swap.input.token.mint, swap.output.token.mint), Liquidity(Bps(1_000), None))
     return await REAL_QUOTE(pool, swap)
 

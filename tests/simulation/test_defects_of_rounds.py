@@ -18,7 +18,7 @@ from countermand.orders.dca.model.refusals import Refused
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.vaults.model import deciding
 from countermand.orders.vaults.model.events import WithdrawalLanded
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.orders.vaults.shard import Answer
 from countermand.sandbox.pool import SandboxPool
 from countermand.values.identity import OrderId, Signature
@@ -128,7 +128,7 @@ def holds_whatever_comes(_band: PriceBand, _price: UsdPrice) -> bool:
     return True
 
 
-def is_never_too_little(_amount: BaseUnits, _market: Market) -> int:
+def is_never_too_little(_amount: BaseUnits, _market: PairPrices) -> int:
     return 1
 
 

@@ -11,7 +11,7 @@ from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
-from countermand.orders.vaults.journal import Entry, JournalBodies
+from countermand.orders.vaults.journal import JournalBodies, VaultEntry
 from countermand.orders.vaults.model.events import DepositLanded, FillLanded, SweepDone, WithdrawalLanded
 from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.orders.vaults.model.order import Phase, VaultOrder
@@ -96,7 +96,7 @@ class VaultReplay(ABC, Generic[Order, Command, Event, Row]):
         except IllegalTransition as problem:
             raise ValueError(str(problem)) from problem
 
-    def _replay(self, entry: Entry[Command, Event]) -> None:
+    def _replay(self, entry: VaultEntry[Command, Event]) -> None:
         if entry.rules == self._bodies.rules:
             decided = self._decide(entry.command, entry.moment)
             if decided != entry.events:

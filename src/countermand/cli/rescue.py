@@ -21,7 +21,7 @@ from countermand.cli.streams import read_standard_input
 from countermand.rescue.finding import ListRefused
 from countermand.rescue.keys import BYTES_MAX, KeyRefused, key_in, key_of
 from countermand.rescue.lock import Busy, alone
-from countermand.rescue.rescue import UNANSWERED, NoOrderPrograms, Plan, Printed, Rescue, Steps
+from countermand.rescue.rescue import UNANSWERED, NoOrderPrograms, Printed, Rescue, RescuePlan, Steps
 from countermand.rescue.sending import Sender, signed
 from countermand.rescue.sent import NoteRefused, look, opened
 from countermand.settings import StartRefused
@@ -245,17 +245,17 @@ def _remedy(problem: BaseException | None) -> str:
     return "is --rpc-url right, and does the node run? Run it again, or give another node"
 
 
-async def _show(asked: Asked, plan: Plan) -> int:
+async def _show(asked: Asked, plan: RescuePlan) -> int:
     report.show_plan(plan, as_json=asked.as_json)
     return report.status_of(plan)
 
 
-def _check_fees(plan: Plan) -> None:
+def _check_fees(plan: RescuePlan) -> None:
     if plan.is_dear:
         raise StartRefused(report.dearness(plan))
 
 
-async def _print(asked: Asked, work: Rescue, plan: Plan) -> int:
+async def _print(asked: Asked, work: Rescue, plan: RescuePlan) -> int:
     _check_fees(plan)
 
     def wires(printed: Sequence[Printed]) -> list[report.Wire]:

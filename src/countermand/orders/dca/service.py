@@ -8,7 +8,7 @@ from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
 from countermand.orders.dca.bodies import decode_order
 from countermand.orders.dca.model.commands import PlaceOrder, UnsignedDeposit
-from countermand.orders.dca.model.order import DcaOrder, Plan
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan
 from countermand.orders.dca.model.refusals import Refused, refused
 from countermand.orders.dca.ports import Store, Transactions
 from countermand.orders.dca.records import HistoryEntry, decode_told, history_of
@@ -33,7 +33,7 @@ class OrderRequest(Struct, frozen=True):
     input_mint: Mint
     output_mint: Mint
     amount: BaseUnits
-    plan: Plan
+    plan: DcaPlan
 
 
 class DcaService(VaultService[DcaOrder, UnsignedDeposit, Refused, HistoryEntry]):

@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 from countermand.kernel.ports import Clock
 from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder
 from countermand.orders.chain.moments import as_of_one_moment
-from countermand.orders.chain.ports import ChainHistoryQuery, Histories, Traded
+from countermand.orders.chain.ports import ChainHistoryQuery, Histories, OrderWithTrades
 from countermand.orders.recurring.model.decide import (
     CycleBounds,
     MintKind,
@@ -330,7 +330,7 @@ def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_b
     )
 
 
-def _told_order(told: Traded, decimals: dict[str, int]) -> RecurringOrder:
+def _told_order(told: OrderWithTrades, decimals: dict[str, int]) -> RecurringOrder:
     order = told.order
     assert isinstance(order, IndexedRecurringOrder)
     return RecurringOrder(
