@@ -29,7 +29,7 @@ from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.dca.model.commands import PlaceOrder, ResolveAttempt, UnsignedDeposit
 from countermand.orders.dca.model.order import DcaOrder, DcaPlan
-from countermand.orders.dca.model.refusals import Refused
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.ports import Transactions
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.state import DcaState
@@ -99,7 +99,7 @@ async def _filled(dsn: str, count: int, now: Instant) -> None:
             landed = ResolveAttempt(place.order_id, 1, TransactionOutcome.LANDED, Signature("deposit"), None)
             for command in (place, landed):
                 happened = writer.turn(command, now)
-                assert not isinstance(happened, Refused), happened
+                assert not isinstance(happened, DcaRefused), happened
         batch = writer.take_batch()
         await store.commit(batch)
         writer.on_committed(batch)

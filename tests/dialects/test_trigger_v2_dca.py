@@ -15,8 +15,8 @@ from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest
 from countermand.dialects.trigger_v2.openapi import openapi
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaState
 from countermand.iso_time import iso
-from countermand.orders.dca.model.order import DcaOrder, DcaPlan, PriceBand, Progress, State, Terms
-from countermand.orders.dca.model.refusals import Refusal, Refused
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan, DcaTerms, PriceBand, Progress, State
+from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused
 from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView
 from countermand.orders.vaults.service import OrderView
@@ -61,7 +61,7 @@ def view(state: State = State.ACTIVE, band: PriceBand | None = None, **progress:
     )
     order = DcaOrder(
         id=OrderId("019f053d-3f0c-70ad-bb5e-76d633291f80"),
-        terms=Terms(
+        terms=DcaTerms(
             wallet=WALLET,
             deposit_request_id=RequestId("1cc1ad82-0000-4000-8000-000000000000"),
             input_mint=Mint(USDC),
@@ -212,8 +212,8 @@ def test_a_price_conditional_order_has_a_band() -> None:
     assert asked.plan.band == PriceBand(Mint(SOL), UsdPrice(995 * 10**11), None)
 
 
-@pytest.mark.parametrize("refusal", Refusal)
-def test_every_refusal_can_be_said(refusal: Refusal) -> None:
-    answer = refused(Refused(refusal, State.ROUND_DUE, "some {detail}"), DEPOSIT)
+@pytest.mark.parametrize("refusal", DcaRefusal)
+def test_every_refusal_can_be_said(refusal: DcaRefusal) -> None:
+    answer = refused(DcaRefused(refusal, State.ROUND_DUE, "some {detail}"), DEPOSIT)
     assert answer.status == (WORDS[refusal].status if not WORDS[refusal].field else 400)
     assert "{state}" not in answer.body.decode()

@@ -29,7 +29,7 @@ from countermand.orders.trigger.model.commands import (
 from countermand.orders.trigger.model.events import FillLanded, FillStarted, OrderTriggered, WithdrawalLanded
 from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.model.slippage import Minimum
 from countermand.orders.trigger.model.trailing import TrailingIndex
 from countermand.orders.trigger.ports import OrderRow, Store, TriggerBatch
@@ -60,7 +60,9 @@ from tests.simulation.defects import Defect, must_be_caught, patched
 # --- a cancel that does not close the gate
 
 
-def starts_whatever_happened_meanwhile(group: OrderGroup, command: StartFill) -> tuple[FillStarted, ...] | Refused:
+def starts_whatever_happened_meanwhile(
+    group: OrderGroup, command: StartFill
+) -> tuple[FillStarted, ...] | TriggerRefused:
     if group.progress.attempt is None and group.state in (State.TRIGGERED, State.WITHDRAWING):
         return (FillStarted(Attempt(group.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
     return REAL_START_FILL(group, command)  # type: ignore[return-value]
@@ -129,12 +131,12 @@ class ForgetfulOutbox(TriggerOutbox):
 
 
 class HastyShard(CountedShard):
-    async def submit(self, command: Command) -> Answer[OrderGroup] | Refused:
+    async def submit(self, command: Command) -> Answer[OrderGroup] | TriggerRefused:
         self.stepped(type(command).__name__)
         writer = await self._with(command.order_id)  # type: ignore[union-attr]
         decided = self._turn(writer, command)
         writer.wanted.set()
-        if isinstance(decided, Refused):
+        if isinstance(decided, TriggerRefused):
             return decided
         return Answer(writer.state.live.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
 
@@ -154,7 +156,7 @@ class HastyReads(TriggerService):
 class HastyEvents(CountedShard):
     def _turn(
         self, writer: TriggerEpoch, command: Command, now: Instant | None = None
-    ) -> tuple[OrderEvent, ...] | Refused:
+    ) -> tuple[OrderEvent, ...] | TriggerRefused:
         decided = super()._turn(writer, command, now)
         news = [row for row in writer._pending.events if row.seq > self.events._committed]
         self.events.on_committed(writer._seq, news)
@@ -416,7 +418,7 @@ class SmallSlices(CountedShard):
         while more:
             crossed, more = live.take_crossed(mint, price, at_once=at_once, most=1)
             decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
-            left += () if decided and not isinstance(decided, Refused) else crossed
+            left += () if decided and not isinstance(decided, TriggerRefused) else crossed
             await writer.committed()
         live.watch_again(left)
 

@@ -14,7 +14,7 @@ from countermand.orders.dca.model.commands import Command, ConfirmCancel, Resolv
 from countermand.orders.dca.model.events import FillStarted
 from countermand.orders.dca.model.live_orders import LiveOrders
 from countermand.orders.dca.model.order import DcaOrder, PriceBand, State
-from countermand.orders.dca.model.refusals import Refused
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.vaults.model import deciding
 from countermand.orders.vaults.model.events import WithdrawalLanded
@@ -167,12 +167,12 @@ class ForgetfulOutbox(DcaOutbox):
 
 
 class HastyShard(CountedDcaShard):
-    async def submit(self, command: Command) -> Answer[DcaOrder] | Refused:
+    async def submit(self, command: Command) -> Answer[DcaOrder] | DcaRefused:
         self.stepped(type(command).__name__)
         writer = await self._with(command.order_id)
         decided = self._turn(writer, command)
         writer.wanted.set()
-        if isinstance(decided, Refused):
+        if isinstance(decided, DcaRefused):
             return decided
         return Answer(writer.state.live.orders[command.order_id], bool(decided))
 

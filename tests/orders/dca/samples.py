@@ -3,7 +3,7 @@
 from typing import Any
 
 from countermand.orders.dca.model.commands import PlaceOrder, UnsignedDeposit
-from countermand.orders.dca.model.order import DcaOrder, DcaPlan, PriceBand, Progress, State, Terms
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan, DcaTerms, PriceBand, Progress, State
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice
@@ -38,8 +38,8 @@ def band(least: int | None = 100, most: int | None = 200) -> PriceBand:
     return PriceBand(SOL, None if least is None else usd(least), None if most is None else usd(most))
 
 
-def terms(of: DcaPlan | None = None) -> Terms:
-    return Terms(ALICE, RequestId("deposit"), USDC, SOL, Address("account"), DEPOSITED, of or plan())
+def terms(of: DcaPlan | None = None) -> DcaTerms:
+    return DcaTerms(ALICE, RequestId("deposit"), USDC, SOL, Address("account"), DEPOSITED, of or plan())
 
 
 def craft(message: bytes = b"craft", last_valid_height: int = 150, **more: Any) -> UnsignedTransaction:

@@ -12,7 +12,7 @@ from countermand.orders.trigger.journal import BODIES
 from countermand.orders.trigger.model.commands import ResolveAttempt
 from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE, LiveOrders
 from countermand.orders.trigger.model.order import State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.vaults.shard import Answer
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
@@ -58,7 +58,7 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
         trouble.release(BEFORE_COMMIT)
         placed, refused, read, _ = await asyncio.gather(*waiting)
         assert isinstance(placed, Answer)
-        assert refused == Refused(Refusal.DEPOSIT_DUPLICATE, order_id=order_id)
+        assert refused == TriggerRefused(TriggerRefusal.DEPOSIT_DUPLICATE, order_id=order_id)
         assert read is not None
         assert it.stored() == [order_id]
 
@@ -707,9 +707,9 @@ async def test_a_refusal_leaves_only_past_the_fence(refused: str) -> None:
     async with workbench(trouble=trouble) as it:
         await it.place()
         command, refusal = {
-            "an unknown order": (cancelling("another"), Refusal.ORDER_UNKNOWN),
-            "another's order": (replace(cancelling(), wallet=MALLORY), Refusal.ORDER_FOREIGN),
-            "a state": (cancelling(), Refusal.STATE_FORBIDS_CANCEL),
+            "an unknown order": (cancelling("another"), TriggerRefusal.ORDER_UNKNOWN),
+            "another's order": (replace(cancelling(), wallet=MALLORY), TriggerRefusal.ORDER_FOREIGN),
+            "a state": (cancelling(), TriggerRefusal.STATE_FORBIDS_CANCEL),
         }[refused]
         trouble.hold(BEFORE_COMMIT)
         asking = asyncio.create_task(it.shard.submit(command))
@@ -717,7 +717,7 @@ async def test_a_refusal_leaves_only_past_the_fence(refused: str) -> None:
         assert not asking.done()
         trouble.release(BEFORE_COMMIT)
         answer = await asking
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, TriggerRefused)
         assert answer.refusal is refusal
 
 
@@ -730,7 +730,7 @@ async def test_a_writer_that_was_replaced_refuses_nothing() -> None:
             await newer.opens("another")
             with pytest.raises(CommitUnknown):
                 await older.shard.submit(cancelling("unknown"))
-            assert isinstance(await newer.shard.submit(cancelling("unknown")), Refused)
+            assert isinstance(await newer.shard.submit(cancelling("unknown")), TriggerRefused)
 
 
 @under_virtual_time

@@ -66,7 +66,7 @@ class DcaPlan(Struct, frozen=True):
         return max(RETRY_WINDOW_S_MIN, min(self.interval_s // 2, RETRY_WINDOW_S_MAX))
 
 
-class Terms(Struct, frozen=True):
+class DcaTerms(Struct, frozen=True):
     """What the user asked for and may never change."""
 
     wallet: Wallet
@@ -117,7 +117,7 @@ class Progress(Struct, frozen=True):
 
 class DcaOrder(Struct, frozen=True):
     id: OrderId
-    terms: Terms
+    terms: DcaTerms
     state: State
     version: int
     """Grows with every event: what was made from an older version is stale."""
