@@ -13,7 +13,7 @@ from countermand.dialects.trigger_v2.dca_refusals import DEPOSIT, WORDS, refused
 from countermand.dialects.trigger_v2.dca_translate import from_view, instant_of, into_request
 from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest
 from countermand.dialects.trigger_v2.openapi import openapi
-from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaState
+from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaRawState
 from countermand.iso_time import iso
 from countermand.orders.dca.model.order import DcaOrder, DcaPlan, DcaTerms, PriceBand, Progress, State
 from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused
@@ -111,7 +111,7 @@ def test_every_state_is_shown_as_described(state: State) -> None:
 
 def test_every_state_has_its_names() -> None:
     assert set(DCA) == set(State)
-    assert set(DCA.values()) == set(DcaState) == set(DCA_DISPLAY)
+    assert set(DCA.values()) == set(DcaRawState) == set(DCA_DISPLAY)
     assert set(DCA_DISPLAY.values()) == set(DcaDisplayState)
 
 
