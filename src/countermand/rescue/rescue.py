@@ -21,7 +21,7 @@ from countermand.rescue.cancels import (
     transactions_of,
 )
 from countermand.rescue.finding import Counted, Found, existing, find, find_named
-from countermand.rescue.orders import Family, OpenOrder, Unfit
+from countermand.rescue.orders import OpenOrder, OrderFamily, Unfit
 from countermand.rescue.remedies import words
 from countermand.rescue.sent import SentNote
 from countermand.services.transactions.blockhashes import RecentBlockhash
@@ -43,7 +43,7 @@ from countermand.values.structs import replace
 
 ASKED_AT_ONCE: Final = 4
 """Simulations under way: nodes that are free of charge take some ten questions a second."""
-_PROGRAMS: Final = {Family.LIMIT: limit_order, Family.DCA: dca}
+_PROGRAMS: Final = {OrderFamily.LIMIT: limit_order, OrderFamily.DCA: dca}
 RENEW_POLL_MS: Final = 1_000
 _TOLD_MAX: Final = 20
 

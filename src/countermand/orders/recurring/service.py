@@ -14,8 +14,6 @@ from countermand.orders.chain.ports import ChainHistoryQuery, Histories, OrderWi
 from countermand.orders.recurring.model.decide import (
     CycleBounds,
     MintKind,
-    RecurringRefusal,
-    RecurringRefused,
     Sold,
     bounds_of_cycle,
     check_mints,
@@ -23,6 +21,7 @@ from countermand.orders.recurring.model.decide import (
     check_worth,
 )
 from countermand.orders.recurring.model.order import CLOSES, OPENS, OrderPage, RecurringOrder, RecurringTerms
+from countermand.orders.recurring.model.refusals import RecurringRefusal, RecurringRefused
 from countermand.services.transactions.builder import BuiltMessage, Compose, units_to_make
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Execution
