@@ -18,7 +18,7 @@ from countermand.orders.trigger.ports import Store, Transactions, VaultStore
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.services.prices import Prices, PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
@@ -84,7 +84,7 @@ class CountedShard(TriggerShard):
 
     stepped: Callable[[str], None]
 
-    async def submit(self, command: OrderCommand) -> Answer[OrderGroup] | TriggerRefused:
+    async def submit(self, command: OrderCommand) -> Decided[OrderGroup] | TriggerRefused:
         self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
         return await super().submit(command)
 

@@ -54,7 +54,7 @@ from countermand.orders.vaults.service import (
     Placed,
     Withdrawn,
 )
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -302,9 +302,9 @@ class FakeOrders(TriggerService):
 
     async def amend(
         self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
-    ) -> Answer[OrderGroup] | TriggerRefused:
+    ) -> Decided[OrderGroup] | TriggerRefused:
         decided = self.decide(AmendOrder(order_id, wallet, amendment))
-        return decided if isinstance(decided, TriggerRefused) else Answer(*decided)
+        return decided if isinstance(decided, TriggerRefused) else Decided(*decided)
 
     async def cancel(
         self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False

@@ -42,7 +42,7 @@ from countermand.orders.vaults.model import deciding
 from countermand.orders.vaults.model.market import PairPrices
 from countermand.orders.vaults.ports import OrderBody
 from countermand.orders.vaults.service import OrderView
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.services.liquidity.routing import Quote, RoutedSwap
 from countermand.services.prices import Prices
@@ -131,14 +131,14 @@ class ForgetfulOutbox(TriggerOutbox):
 
 
 class HastyShard(CountedShard):
-    async def submit(self, command: Command) -> Answer[OrderGroup] | TriggerRefused:
+    async def submit(self, command: Command) -> Decided[OrderGroup] | TriggerRefused:
         self.stepped(type(command).__name__)
         writer = await self._with(command.order_id)  # type: ignore[union-attr]
         decided = self._turn(writer, command)
         writer.wanted.set()
         if isinstance(decided, TriggerRefused):
             return decided
-        return Answer(writer.state.live.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
+        return Decided(writer.state.live.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
 
 
 # --- a read before the commit

@@ -19,7 +19,7 @@ from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.vaults.model import deciding
 from countermand.orders.vaults.model.events import WithdrawalLanded
 from countermand.orders.vaults.model.market import PairPrices
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.sandbox.pool import SandboxPool
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
@@ -167,14 +167,14 @@ class ForgetfulOutbox(DcaOutbox):
 
 
 class HastyShard(CountedDcaShard):
-    async def submit(self, command: Command) -> Answer[DcaOrder] | DcaRefused:
+    async def submit(self, command: Command) -> Decided[DcaOrder] | DcaRefused:
         self.stepped(type(command).__name__)
         writer = await self._with(command.order_id)
         decided = self._turn(writer, command)
         writer.wanted.set()
         if isinstance(decided, DcaRefused):
             return decided
-        return Answer(writer.state.live.orders[command.order_id], bool(decided))
+        return Decided(writer.state.live.orders[command.order_id], bool(decided))
 
 
 def _parts(**parts: Any) -> ProcessParts:

@@ -12,7 +12,7 @@ from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.ports import DcaRows, Store
 from countermand.orders.dca.state import DcaState
 from countermand.orders.shards import ONE_DCA_SHARD, BucketOwners
-from countermand.orders.vaults.shard import Answer, VaultShard
+from countermand.orders.vaults.shard import Decided, VaultShard
 from countermand.services.prices import Prices
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import OrderId
@@ -32,7 +32,7 @@ class DcaShard(VaultShard[DcaState, Command, OrderEvent, DcaRefused, DcaRows, Dc
     ) -> None:
         super().__init__(number, store, clock, prices, on_committed, owners)
 
-    async def submit(self, command: Command) -> Answer[DcaOrder] | DcaRefused:
+    async def submit(self, command: Command) -> Decided[DcaOrder] | DcaRefused:
         """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
         if isinstance(command, PlaceOrder):
             self._must_own(f"order {command.order_id}", bucket_of(command.wallet))

@@ -21,7 +21,7 @@ from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.model.refusals import Objection, VaultRefusal
 from countermand.orders.vaults.ports import StoredOrder
 from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, told
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
@@ -115,7 +115,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
     @told("amend")
     async def amend(
         self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
-    ) -> Answer[OrderGroup] | TriggerRefused:
+    ) -> Decided[OrderGroup] | TriggerRefused:
         return await self._shard.submit(AmendOrder(order_id, wallet, amendment, by_operator))
 
     def _refused(self, refusal: VaultRefusal) -> TriggerRefused:

@@ -21,7 +21,7 @@ from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.ports import Store, TriggerRows
 from countermand.orders.trigger.rows import watermarks_of
 from countermand.orders.trigger.state import TriggerState
-from countermand.orders.vaults.shard import Answer, VaultShard
+from countermand.orders.vaults.shard import Decided, VaultShard
 from countermand.services.prices import Prices
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.bucket import bucket_of
@@ -50,7 +50,7 @@ class TriggerShard(
 
     # --- commands
 
-    async def submit(self, command: OrderCommand) -> Answer[OrderGroup] | TriggerRefused:
+    async def submit(self, command: OrderCommand) -> Decided[OrderGroup] | TriggerRefused:
         """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
         assert not isinstance(command, TriggerOrders), "prices trigger orders, see observe_prices"
         if isinstance(command, PlaceOrder):
