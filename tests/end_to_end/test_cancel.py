@@ -11,9 +11,10 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from tests.end_to_end.trader import Trader, signed, single
-from tests.end_to_end.venue import SOL, USDC, Venue
+from tests.end_to_end.venue import CONFIRM_TIMEOUT_MS, SOL, USDC, Venue
 from tests.solana.chain_support import another_signature
 
+LATE_MS = CONFIRM_TIMEOUT_MS * 3 // 2
 DID_NOT_LAND = (500, "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId.")
 EXPIRED = (400, "Withdrawal transaction expired. Please initiate cancel again.")
 NOT_FOUND = (400, "Withdrawal transaction not found in cache. Please initiate cancel again.")
@@ -177,7 +178,7 @@ def test_what_was_confirmed_lands_without_the_user(venue: Venue, alice: Trader, 
 
 def test_a_late_withdrawal_is_not_sent_twice(venue: Venue, alice: Trader, order: str) -> None:
     cancelling = alice.cancels(order)
-    venue.faults(landDelayMs=400)
+    venue.faults(landDelayMs=LATE_MS)
     assert alice.confirms(order, cancelling).error == DID_NOT_LAND
     while (again := alice.confirms(order, cancelling)).status != 200:  # Once is enough, but where the machine is busy.
         assert again.error == DID_NOT_LAND

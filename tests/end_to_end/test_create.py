@@ -10,8 +10,9 @@ from solders.message import Message
 from solders.transaction import VersionedTransaction
 
 from tests.end_to_end.trader import ROOT, Trader, single
-from tests.end_to_end.venue import JUP, SOL, USDC, USDT, Venue
+from tests.end_to_end.venue import CONFIRM_TIMEOUT_MS, JUP, SOL, USDC, USDT, Venue
 
+LATE_MS = CONFIRM_TIMEOUT_MS * 3 // 2
 DID_NOT_LAND = (500, "Deposit transaction did not land. Retry with the same depositRequestId.")
 DUPLICATE = (400, "Duplicate deposit")
 FAILED = (400, "Deposit failed. Please craft a new deposit.")
@@ -118,7 +119,7 @@ def test_a_dropped_deposit_lands_without_the_user(venue: Venue, alice: Trader, b
 
 
 def test_a_late_deposit(venue: Venue, alice: Trader, body: dict[str, Any]) -> None:
-    venue.faults(landDelayMs=450)
+    venue.faults(landDelayMs=LATE_MS)
     assert alice.creates(body).error == DID_NOT_LAND
     while (again := alice.creates(body)).status != 200:  # Once is enough, but where the machine is busy.
         assert again.error == DID_NOT_LAND
@@ -144,7 +145,7 @@ def test_a_deposit_that_the_chain_refuses_costs_its_fee(venue: Venue, alice: Tra
     craft = alice.crafts(SELL)
     body = alice.body_for(SELL, craft)
     before = alice.holds(SOL)
-    venue.faults(landDelayMs=500)
+    venue.faults(landDelayMs=LATE_MS)
     assert alice.creates(body).error == DID_NOT_LAND
     venue.gives(craft["inputTokenAccount"], 0.001 * SOL)
     venue.settles()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.end_to_end.trader import ROOT, Trader, single
-from tests.end_to_end.venue import SOL, USDC, LostAnswer, Venue
+from tests.end_to_end.venue import CONFIRM_TIMEOUT_MS, SOL, USDC, LostAnswer, Venue
 
 FOR_EVER = 1_000_000
 
@@ -252,7 +252,7 @@ def impact(venue: Venue, bps: int) -> None:
 
 def test_a_late_fill_lands_once(venue: Venue, alice: Trader, order: str) -> None:
     before = alice.holds(USDC)
-    venue.faults(landDelayMs=700)  # Later than the outbox's patience: it sends again.
+    venue.faults(landDelayMs=2 * CONFIRM_TIMEOUT_MS + 100)  # Later than the outbox's patience: it sends again.
     venue.price(SOL, "200")
     venue.settles()
     assert alice.state_of(order) == "filled"

@@ -11,6 +11,11 @@ from tests.end_to_end.crash_support import Server, until
 
 _LONG_ENOUGH_S = 1
 _SECONDS = 8
+FULL = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RAISE 'could not extend file "base/5/2601": No space left on device' USING ERRCODE = '53100'; END$$;
+CREATE TRIGGER full_disk BEFORE UPDATE ON shards FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
 WALLET = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
 
 
@@ -100,6 +105,32 @@ async def test_it_is_not_ready_while_the_database_is_read_only(tmp_path: Path, d
         await asyncio.wait_for(says(200), _SECONDS)
     finally:
         await operator.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        await operator.close()
+        await server.kill()
+
+
+async def test_it_says_what_the_database_lacks(tmp_path: Path, database_url: str) -> None:
+    """PostgreSQL's own error stands in for a disk that is full: when one begins an epoch."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    operator = await asyncpg.connect(database_url)
+
+    async def is_full() -> bool:
+        reply = await server.ask("GET", "/health/ready")
+        reason = "the orders are being loaded, but the disk of the database is full"
+        return dict(reply.body) == {"status": "not ready", "reason": reason}
+
+    async def is_ready() -> bool:
+        return (await server.ask("GET", "/health/ready")).status == 200
+
+    try:
+        await server.start()
+        await operator.execute(FULL)
+        resetting = asyncio.create_task(server.ask("POST", "/sandbox/reset", {}))
+        await until(is_full)
+        await operator.execute("DROP TRIGGER full_disk ON shards")
+        await until(is_ready)
+        await resetting
+    finally:
         await operator.close()
         await server.kill()
 

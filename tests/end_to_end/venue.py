@@ -21,7 +21,8 @@ from spl.token.instructions import get_associated_token_address
 from tests.clusters import gets_cluster
 from tests.forked import COUNTERMAND, Forked
 
-CONFIRM_TIMEOUT_MS = 300
+CONFIRM_TIMEOUT_MS = 1_000
+"""Some tests wait until it is over; in all others a busy machine must land a transaction within it."""
 READY_S = 60
 STOP_S = 10
 ANSWER_S = 30

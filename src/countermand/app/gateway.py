@@ -34,6 +34,7 @@ from countermand.gateway.falcon_app import FalconApp, new_app
 from countermand.gateway.http_gateway import HttpGateway
 from countermand.gateway.watching import RequestObserver, nobody_looks
 from countermand.solana.facade.http import RpcResource, SocketHub
+from countermand.store.connections import shortage
 from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
 
@@ -100,13 +101,15 @@ def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:
 
 
 def _loading(families: Families) -> Callable[[], str | None]:
-    ready = (
-        families.trigger.shard.is_ready,
-        families.dca.shard.is_ready,
-        families.book.shard.is_ready,
-        families.on_chain.index.shard.is_ready,
-    )
-    return lambda: None if all(is_ready() for is_ready in ready) else "the orders are being loaded"
+    shards = (families.trigger.shard, families.dca.shard, families.book.shard, families.on_chain.index.shard)
+
+    def reason() -> str | None:
+        if all(shard.is_ready() for shard in shards):
+            return None
+        lacks = next(filter(None, (shortage(shard.held_up_by) for shard in shards)), None)
+        return "the orders are being loaded" if lacks is None else f"the orders are being loaded, but {lacks}"
+
+    return reason
 
 
 def _resources(

@@ -24,6 +24,8 @@ FILL_WORKERS: Final = 16
 """A fill waits for four commits, so some must wait together. How long they hold the loop is the chain's to bound."""
 _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 500
+_RESEND_MS_MAX: Final = 10_000
+"""A blockhash lives for about a minute, and a node that is started anew has forgotten what it was to send."""
 
 
 class _Progress(Protocol):
@@ -78,7 +80,7 @@ class Outbox(ABC, Generic[Order]):
 
     def __init__(self, clock: Clock, confirm_timeout_ms: int) -> None:
         self._clock = clock
-        self._resend_ms = 2 * confirm_timeout_ms
+        self._resend_ms = min(2 * confirm_timeout_ms, _RESEND_MS_MAX)
         self._entries: dict[OrderId, Owed[Order]] = {}
         self._told = 0
         self._urgent = _Queue(URGENT_WORKERS)
@@ -228,7 +230,11 @@ class Outbox(ABC, Generic[Order]):
         now = self._clock.elapsed_ms()
         if entry.sent_at is None or now - entry.sent_at >= self._resend_ms:
             entry.sent_at = now
-            await self._send(order, attempt)
+            try:
+                await self._send(order, attempt)
+            except (Unavailable, CommitUnknown):  # It may have arrived: that is asked first, and soon.
+                entry.sent_at, entry.asked_first = None, True
+                raise
             if await self.poll_outcome(order):
                 return None
         return self._patience(entry)

@@ -50,6 +50,7 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         self._pauses = ReloadPauses()
         self._loaded = asyncio.Event()
         self._failure: BaseException | None = None
+        self._held_up_by: Exception | None = None
         self._broken_by_time = False
         self._running_due = asyncio.Lock()
         self._between_slices = 0
@@ -155,6 +156,11 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         return self._epoch is not None
 
     @property
+    def held_up_by(self) -> Exception | None:
+        """What ended the last epoch, or the last try to begin one, while the orders are not served."""
+        return self._held_up_by if self._epoch is None else None
+
+    @property
     def epoch(self) -> int | None:
         """That in which the orders are served; None while they are not."""
         return None if self._epoch is None else self._epoch.number
@@ -209,6 +215,7 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
                     await self._do_between(*self._between)
 
     async def _pause(self, lost: Exception) -> None:
+        self._held_up_by = lost
         by_time, self._broken_by_time = self._broken_by_time, False
         pause_ms = self._pauses.pause_ms(lost, self._clock.wall_ms(), by_time=by_time)
         telemetry.epoch_ended(self.number, lost, pause_ms)

@@ -49,6 +49,11 @@ _DAMAGE: Final = ("22", "XX")
 """Classes of SQLSTATE for a table that cannot be read: values and pages that make no sense."""
 _REFUSING: Final = (*_PASSING, "0A", "28", "3D", "3F", "42501", "42P01", "42703", "54", "F0", "XX")
 """What a database says that a venue cannot work with. The rest is only our own mistake."""
+_SHORTAGES: Final = {
+    "53100": "the disk of the database is full",
+    "53200": "the database is out of memory",
+    "53300": "the database has no connection left",
+}
 _ADDRESS: Final = (
     "the address of the database cannot be read; "
     "write special characters in its user or password as %40 for @, %2F for /, and the like"
@@ -145,6 +150,15 @@ def describe(error: BaseException) -> str:
     error = _hidden_by(error) or error
     said = " ".join(str(error).split())
     return said or ("it did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+
+
+def shortage(error: BaseException | None) -> str | None:
+    """What the database lacks, if that is what it refused. Where it is, and what of it failed, is not told."""
+    while error is not None:
+        if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _SHORTAGES:
+            return _SHORTAGES[error.sqlstate]
+        error = error.__cause__
+    return None
 
 
 def _hidden_by(error: BaseException) -> BaseException | None:

@@ -168,6 +168,18 @@ async def test_a_chain_that_does_not_answer_is_asked_again(what: str) -> None:
 
 
 @under_virtual_time
+async def test_what_could_not_be_sent_is_sent_soon() -> None:
+    """It waited for as long as after a send that succeeded: a blockhash may not live longer."""
+    away = StubCustody(trouble={"send": [Unavailable("the chain is away")] * 3})
+    async with workbench(custody=away, acting=True) as it:
+        before = asyncio.get_running_loop().time()
+        await it.place()
+        await until(it, State.OPEN)
+        assert asyncio.get_running_loop().time() - before < CONFIRM_TIMEOUT_MS / 1000
+        assert [what for what, _, _ in away.asked][:4] == ["send", "fate", "send", "fate"]
+
+
+@under_virtual_time
 async def test_a_bug_in_one_effect_stops_neither_the_others_nor_its_own_repetition() -> None:
     buggy = StubCustody(trouble={"send": [ZeroDivisionError()]})
     async with workbench(custody=buggy, acting=True) as it:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from countermand.services.chain_index import follower as module
 from countermand.services.chain_index.follower import Follower
@@ -105,6 +106,62 @@ async def test_a_lost_subscription_is_told_after_what_came_before_it(chain: Embe
         await chain.send(await pays(chain, ALICE, address(BOB), 1))
         with pytest.raises(ChainUnavailable):
             await told(following, 1)
+
+
+class Forgetful:
+    """A node without some of the transactions: as an `until` it passes over them, before one it tells nothing."""
+
+    def __init__(self, chain: EmbeddedChain, forgotten: set[str]) -> None:
+        self._chain = chain
+        self.forgotten = forgotten
+
+    async def signatures_for_address(
+        self, account: str, *, limit: int = 3, before: str | None = None, until: str | None = None
+    ) -> Sequence[AddressSignature]:
+        if before in self.forgotten:
+            return []
+        until = None if until in self.forgotten else until
+        page = await self._chain.signatures_for_address(account, limit=min(3, limit), before=before, until=until)
+        return [each for each in page if each.signature not in self.forgotten]
+
+    async def signature_status(self, signature: str) -> SignatureStatus | None:
+        return None if signature in self.forgotten else await self._chain.signature_status(signature)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._chain, name)
+
+
+async def test_all_that_is_left_is_told_by_a_node_that_forgot_the_last_that_is_known(
+    chain: EmbeddedChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HISTORY_PAGE_MAX", 3)
+    before = await sends(chain, 8)
+    node = Forgetful(chain, set(before[:2]))
+    follower = Follower(cast("Chain", node), cast("ChainRecords", node), address(BOB))
+    with capture_logs() as logs:
+        async with aclosing(follower.follow(before[1])) as following:
+            assert await told(following, 6) == before[2:]
+    assert [(each["log_level"], each["after"]) for each in logs] == [("warning", before[1])]
+
+
+async def test_nothing_is_told_by_halves_where_another_node_answers_on_the_way(
+    chain: EmbeddedChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HISTORY_PAGE_MAX", 3)
+    before = await sends(chain, 8)
+    node = Forgetful(chain, set())
+    list_signatures = node.signatures_for_address
+
+    async def then_another(account: str, **bounds: Any) -> Sequence[AddressSignature]:
+        page = await list_signatures(account, **bounds)
+        node.forgotten = set(before[5:])
+        return page
+
+    monkeypatch.setattr(node, "signatures_for_address", then_another)
+    follower = Follower(cast("Chain", node), cast("ChainRecords", node), address(BOB))
+    async with aclosing(follower.follow(before[0])) as following:
+        with pytest.raises(ChainUnavailable, match="does not know it"):
+            await anext(following)
 
 
 class Finality:

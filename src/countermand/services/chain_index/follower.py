@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Final
 
+import structlog
+
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
@@ -21,6 +23,8 @@ from countermand.solana.port import (
     Signature,
 )
 
+_log: Final = structlog.get_logger("countermand")
+_FORGOTTEN: Final = "the node has forgotten what was read last: all that it keeps is read, the rest is missed"
 LISTED_MAX: Final = 1_000_000
 """Of an address that was never followed, older transactions are left alone: on a busy chain there is no end to them."""
 _AHEAD_MAX: Final = 1_000
@@ -59,12 +63,20 @@ class Follower:
                 await asyncio.gather(pumping, return_exceptions=True)
 
     async def _earlier(self, after: Signature | None) -> list[AddressSignature]:
-        """What landed since and is final, newest first. The feed tells the rest once it is."""
+        """What landed since and is final, newest first. The feed tells the rest once it is.
+
+        A node passes over an `until` that it does not know, so all it keeps is listed. To such a `before` it answers
+        with an empty page: a provider may ask another node than the one that told of it.
+        """
+        if after is not None and await self._chain.signature_status(after) is None:
+            _log.warning(_FORGOTTEN, address=self.address, after=after)
         found: list[AddressSignature] = []
         before = None
         while after is not None or len(found) < LISTED_MAX:
             page = await self._records.signatures_for_address(self.address, before=before, until=after)
             found += page
+            if not page and before is not None and await self._chain.signature_status(before) is None:
+                raise ChainUnavailable(f"the node told of {before}, and does not know it")
             if len(page) < HISTORY_PAGE_MAX:
                 break
             before = page[-1].signature
