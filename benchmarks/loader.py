@@ -26,7 +26,7 @@ from countermand.orders.shards import TRIGGER_SHARD
 from countermand.orders.trigger.model.commands import PlaceOrder, ResolveAttempt, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, Role
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.rows import vault_row
 from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
@@ -163,7 +163,7 @@ class Filling:
         command = _placement(wish, owner.wallet, order_id, request_id, account, message, signature, now)
         for each in (command, ResolveAttempt(order_id, 1, TransactionOutcome.LANDED, signature, None)):
             happened = self.writer.turn(each, now)
-            assert not isinstance(happened, Refused), happened
+            assert not isinstance(happened, TriggerRefused), happened
         accounts[account] = pool_account(vault.address, wish.sells, wish.amount)
         return order_id
 

@@ -21,7 +21,7 @@ from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model.commands import MoveWatermarks, TriggerOrders
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import AT_REST, Family, Leg, OrderGroup, Role, State, Terms
+from countermand.orders.trigger.model.order import AT_REST, Family, Leg, OrderGroup, Role, State, TriggerTerms
 from countermand.orders.trigger.model.trailing import Trail, trigger_price
 from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
@@ -99,7 +99,7 @@ def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
     amount, at = BaseUnits(10**9 + number), Instant(_START + number)
     return OrderGroup(
         id=ids.order_id(at, bucket_of(wallet)),
-        terms=Terms(
+        terms=TriggerTerms(
             wallet=wallet,
             family=family,
             input_mint=sells.mint,

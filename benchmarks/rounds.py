@@ -28,8 +28,8 @@ from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.dca.model.commands import PlaceOrder, ResolveAttempt, UnsignedDeposit
-from countermand.orders.dca.model.order import DcaOrder, Plan
-from countermand.orders.dca.model.refusals import Refused
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.ports import Transactions
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.state import DcaState
@@ -99,7 +99,7 @@ async def _filled(dsn: str, count: int, now: Instant) -> None:
             landed = ResolveAttempt(place.order_id, 1, TransactionOutcome.LANDED, Signature("deposit"), None)
             for command in (place, landed):
                 happened = writer.turn(command, now)
-                assert not isinstance(happened, Refused), happened
+                assert not isinstance(happened, DcaRefused), happened
         batch = writer.take_batch()
         await store.commit(batch)
         writer.on_committed(batch)
@@ -122,7 +122,7 @@ def _placements(count: int, now: Instant) -> Iterator[PlaceOrder]:
             input_mint=sold,
             output_mint=bought,
             amount=amount,
-            plan=Plan(10, 3_600, Instant(now + _LATER_MS + number * _MINUTE_MS // count), None),
+            plan=DcaPlan(10, 3_600, Instant(now + _LATER_MS + number * _MINUTE_MS // count), None),
             round_cents=1_000,
             submission=Submission(craft.message, Signature("user"), None),
             flaw=None,

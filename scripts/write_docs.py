@@ -32,7 +32,7 @@ from countermand.orders.dca.model import order as dca
 from countermand.orders.dca.model.lifecycle import TRANSITIONS as DCA_TRANSITIONS
 from countermand.orders.trigger.model.lifecycle import TRANSITIONS
 from countermand.orders.trigger.model.order import STAGES, State
-from countermand.sources import GATEWAY, Kind, KnownAnswer, Source
+from countermand.sources import GATEWAY, KnownAnswer, Source, SourceKind
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
@@ -162,7 +162,7 @@ def fidelity_page() -> str:
         _answers("tanX: other answers", tanx.ANSWERS, sources),
         _good("tanX: good answers", tanx.SHAPES, sources),
     ]
-    totals = ", ".join(f"{sum(each.kind is kind for each in sources)} are {kind.value}" for kind in Kind)
+    totals = ", ".join(f"{sum(each.kind is kind for each in sources)} are {kind.value}" for kind in SourceKind)
     return _FIDELITY_PAGE.format(totals=f"Of {len(sources)} answers, {totals}.", sections="\n\n".join(sections))
 
 

@@ -268,3 +268,37 @@ def test_each_rule_sees_what_breaks_it(rule: Rule, broken: str) -> None:
 )
 def test_no_rule_sees_more(rule: Rule, sound: str) -> None:
     assert not list(rule(ast.parse(sound)))
+
+
+INSIDE = (
+    "app",
+    "audit",
+    "gateway",
+    "inspection",
+    "kernel",
+    "orders",
+    "rescue",
+    "services",
+    "solana",
+    "store",
+    "values",
+)
+"""Without dialects and clients, whose shapes have the names of their APIs."""
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """But for what families have at the same place. `Token`: the models' look at the one of the registry."""
+    found: dict[str, dict[str, None]] = {}
+    for file in sorted(file for part in INSIDE for file in (PACKAGE / part).rglob("*.py")):
+        place = re.sub(r"^orders/\w+/", "orders/*/", file.relative_to(PACKAGE).as_posix())
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, {})[place] = None
+    assert {name: [*places] for name, places in found.items() if len(places) > 1 and name != "Token"} == {}
+
+
+def test_each_family_has_its_refusals_at_the_same_place() -> None:
+    for file in (PACKAGE / "orders").rglob("*.py"):
+        names = [node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]
+        if any(name.endswith("Refusal") for name in names):
+            assert file.parts[-2:] == ("model", "refusals.py"), file

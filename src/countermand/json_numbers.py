@@ -6,7 +6,7 @@ stays one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, TypeVar, get_args
 
@@ -16,6 +16,8 @@ from countermand.json_flaws import DECODING_ERRORS
 from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, exact, nearest
 
 T = TypeVar("T", bound=msgspec.Struct)
+Decoded = TypeVar("Decoded")
+Given = TypeVar("Given")
 
 NUMBERS_MAX: Final = 1_000
 """More than any request has."""
@@ -42,6 +44,14 @@ def with_whole_numbers(text: bytes) -> bytes:
     Of more than `NUMBERS_MAX` that are not in digits the others stay as they are: they are not worth the time.
     """
     return _PIECES.sub(_in_digits, text, count=2 * NUMBERS_MAX)
+
+
+def decoded(decode: Callable[[bytes], Decoded], body: bytes) -> Decoded:
+    """What the decoder makes of a body in which a whole number may be written otherwise. Raises what it raises."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        return decode(with_whole_numbers(body))
 
 
 def whole_number(text: str) -> str | None:
@@ -72,6 +82,11 @@ def _in_digits(piece: "re.Match[bytes]") -> bytes:
     number = piece[1]
     digits = None if number is None else whole_number(number.decode("ascii"))
     return piece[0] if digits is None else digits.encode()
+
+
+def with_values(params: Mapping[str, Given]) -> dict[str, Given]:
+    """The fields of a query that have a value. An empty one is none: so httpx writes a null."""
+    return {name: value for name, value in params.items() if value}
 
 
 def converted(params: Mapping[str, object], shape: type[T]) -> T:

@@ -77,8 +77,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _check_network(self)
         _check_database(self.database_url)
-        _check_sandbox(self)
         _check_numbers(self)
+        _check_sandbox(self)
         _check_chain(self)
 
 
@@ -234,22 +234,36 @@ def _check_database(url: str | None) -> None:
 
 
 def _check_sandbox(settings: Settings) -> None:
-    if settings.throwaway and not settings.sandbox:
-        raise StartRefused(
-            "--throwaway could lose what a venue promised, and `exec` and the fixture of pytest always set it; "
-            "leave it out, or serve a sandbox"
-        )
-    if settings.demo and not settings.sandbox:
-        raise StartRefused("--demo invents money and orders, which takes a sandbox; leave it out")
+    if not settings.sandbox:
+        _check_without_sandbox(settings)
+        return
     if settings.throwaway and settings.database_url is not None:
         raise StartRefused("--throwaway is for the embedded PostgreSQL; leave it out, or --database-url")
-    if not settings.sandbox or settings.i_know_what_i_do:
-        return
-    if not _is_loopback(settings.host):
+    if settings.keeper_refund_delay and not settings.keeper:
+        raise StartRefused("--keeper-refund-delay has no use with --no-keeper; leave one of them out")
+    if not settings.i_know_what_i_do and not _is_loopback(settings.host):
         raise StartRefused(
             f"--sandbox with --host {settings.host} would show a sandbox to other machines; "
             "use --host 127.0.0.1, or --no-sandbox, or add --i-know-what-i-do"
         )
+
+
+def _check_without_sandbox(settings: Settings) -> None:
+    if settings.throwaway:
+        raise StartRefused(
+            "--throwaway could lose what a venue promised, and `exec` and the fixture of pytest always set it; "
+            "leave it out, or serve a sandbox"
+        )
+    if settings.demo:
+        raise StartRefused("--demo invents money and orders, which takes a sandbox; leave it out")
+    if settings.seed is not None:
+        raise StartRefused(f"--seed {settings.seed} makes ids foreseeable, so it is for a sandbox only; leave it out")
+    if settings.keeper_refund_delay:
+        raise StartRefused("--keeper-refund-delay is for the keeper of a sandbox, and there is none; leave it out")
+    if settings.trust_proxy:
+        raise StartRefused("--trust-proxy lets a proxy reach a sandbox, and there is none; leave it out")
+    if settings.i_know_what_i_do:
+        raise StartRefused("--i-know-what-i-do opens a sandbox to other machines, and there is none; leave it out")
 
 
 def _is_loopback(host: str) -> bool:
@@ -266,12 +280,8 @@ def _check_numbers(settings: Settings) -> None:
         )
     if settings.keeper_refund_delay < 0:
         raise StartRefused(f"--keeper-refund-delay {settings.keeper_refund_delay} is negative; give 0 or more seconds")
-    if settings.seed is None:
-        return
-    if not 0 <= settings.seed <= SEED_MAX:
+    if settings.seed is not None and not 0 <= settings.seed <= SEED_MAX:
         raise StartRefused(f"--seed {settings.seed} is out of range; give 0 to {SEED_MAX}")
-    if not settings.sandbox:
-        raise StartRefused(f"--seed {settings.seed} makes ids foreseeable, so it is for a sandbox only; leave it out")
 
 
 def _check_chain(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 
-class Kind(Enum):
+class SourceKind(Enum):
     DOCUMENTED = "documented"
     OBSERVED = "observed"
     OURS = "ours"
@@ -15,7 +15,7 @@ class Kind(Enum):
 class Source(Struct, frozen=True):
     """`where`: which page, who saw it, or why it is as it is."""
 
-    kind: Kind
+    kind: SourceKind
     where: str = ""
 
 
@@ -28,19 +28,19 @@ class KnownAnswer(Struct, frozen=True):
     source: Source
 
 
-OURS: Final = Source(Kind.OURS)
+OURS: Final = Source(SourceKind.OURS)
 
 
 def documented(where: str) -> Source:
-    return Source(Kind.DOCUMENTED, where)
+    return Source(SourceKind.DOCUMENTED, where)
 
 
 def observed(where: str) -> Source:
-    return Source(Kind.OBSERVED, where)
+    return Source(SourceKind.OBSERVED, where)
 
 
 def ours(why: str) -> Source:
-    return Source(Kind.OURS, why)
+    return Source(SourceKind.OURS, why)
 
 
 GATEWAY: Final[tuple[KnownAnswer, ...]] = (

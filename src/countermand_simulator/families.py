@@ -16,7 +16,7 @@ from countermand.orders.limit.model import order as limit
 from countermand.orders.limit.model.refusals import LimitRefused
 from countermand.orders.limit.service import LimitService
 from countermand.orders.recurring.model import order as recurring
-from countermand.orders.recurring.model.decide import RecurringRefused
+from countermand.orders.recurring.model.refusals import RecurringRefused
 from countermand.orders.recurring.service import RecurringService
 from countermand.services.tokens import TokenRegistry
 from countermand.services.transactions.blockhashes import RecentBlockhash

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from countermand.orders.chain.model.order import IndexedOrder
-from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
+from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, OrderWithTrades
 from countermand.orders.chain.rows import (
     ChainCursorRow,
     ChainOrderRow,
@@ -63,7 +63,7 @@ class MemoryIndexStore(FencedStore[MemoryIndexShard]):
         page = found[query.offset : query.offset + query.limit]
         return ChainHistory(len(found), [_traded(row, shard, with_failed=query.with_failed) for row, shard in page])
 
-    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[Traded]:
+    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[OrderWithTrades]:
         await self._faults.at(BEFORE_READ)
         found = [(row, shard) for row, shard in self._rows() if row.live and row.address in addresses]
         return [_traded(row, shard, with_failed=with_failed) for row, shard in found]
@@ -94,7 +94,7 @@ def _matches(row: ChainOrderRow, query: ChainHistoryQuery) -> bool:
     )
 
 
-def _traded(row: ChainOrderRow, shard: MemoryIndexShard, *, with_failed: bool) -> Traded:
+def _traded(row: ChainOrderRow, shard: MemoryIndexShard, *, with_failed: bool) -> OrderWithTrades:
     trades = sorted(shard.trades.get(_name(row), {}).items(), reverse=True)
     shown = [decode_trade(trade.body) for _, trade in trades if with_failed or not trade.failed]
-    return Traded(decode_order(row.family, row.body), shown)
+    return OrderWithTrades(decode_order(row.family, row.body), shown)

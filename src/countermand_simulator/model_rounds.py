@@ -3,7 +3,7 @@
 from countermand.orders.dca.model.commands import UnsignedDeposit
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.model.slippage import cents_of, least_of
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.services.transactions.landed import changes_of
 from countermand.solana.port import LedgerTransaction
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -59,7 +59,7 @@ class ModelRounds(ModelCustody):
         terms, amount = order.terms, order.round_amount
         price, output_price = self._price(terms.input_mint), self._price(terms.output_mint)
         worth = amount.units * price // output_price
-        least = least_of(amount, Market(UsdPrice(price), 0, UsdPrice(output_price), 0))
+        least = least_of(amount, PairPrices(UsdPrice(price), 0, UsdPrice(output_price), 0))
         if worth < least:
             return SwapRefused("the pool gives less than its minimum")
         minimum = max(1, less_fee(least))

@@ -5,7 +5,7 @@ from typing import Final
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
 from countermand.orders.trigger.model.slippage import minimum_of
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.services.transactions.landed import changes_of
 from countermand.solana.port import LedgerTransaction
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -91,7 +91,7 @@ class ModelTransactions(ModelCustody):
         dust, returns = held if closes else NOTHING, rest if ends else NOTHING
         price, output_price = self._price(sale.sold), self._price(sale.bought)
         worth = part.units * price // output_price
-        least = minimum_of(group, part, Market(UsdPrice(price), 0, UsdPrice(output_price), 0)).units
+        least = minimum_of(group, part, PairPrices(UsdPrice(price), 0, UsdPrice(output_price), 0)).units
         if worth < least:
             return SwapRefused("the pool gives less than its minimum")
         minimum = max(1, less_fee(least))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from countermand.orders.dca.model.order import Plan, PriceBand
+from countermand.orders.dca.model.order import DcaPlan, PriceBand
 from countermand.orders.dca.ports import Sort
 from countermand.orders.dca.service import OrderRequest
 from countermand.values.identity import Mint
@@ -79,7 +79,7 @@ class Planner(VaultOwner[Rounds, OrderRequest]):
 
         answer = await self.ask("craft", None, "deposit", crafts)
         signed = self.world.side.signed(answer["message"], self.wallet)
-        plan = Plan(rounds, self.random.choice(_INTERVALS_S), self._begin(), self._band(input_mint, output_mint))
+        plan = DcaPlan(rounds, self.random.choice(_INTERVALS_S), self._begin(), self._band(input_mint, output_mint))
         request = OrderRequest(answer["request"], signed, self.wallet, input_mint, output_mint, amount, plan)
         ticket = Ticket(answer["body"], request)
         self.tickets.append(ticket)

@@ -13,12 +13,12 @@ from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.shards import CHAIN_SHARD, TRIGGER_SHARD, BucketOwners
 from countermand.orders.trigger.model.decide import OrderCommand
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.ports import Store, Transactions, VaultStore
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.services.prices import Prices, PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
@@ -84,7 +84,7 @@ class CountedShard(TriggerShard):
 
     stepped: Callable[[str], None]
 
-    async def submit(self, command: OrderCommand) -> Answer[OrderGroup] | Refused:
+    async def submit(self, command: OrderCommand) -> Decided[OrderGroup] | TriggerRefused:
         self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
         return await super().submit(command)
 

@@ -8,13 +8,13 @@ from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.dca.model.commands import Command
 from countermand.orders.dca.model.order import DcaOrder
-from countermand.orders.dca.model.refusals import Refused
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.ports import Store, Transactions
 from countermand.orders.dca.service import DcaService
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.shards import DCA_SHARD, BucketOwners
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.services.prices import Prices
 
 
@@ -23,7 +23,7 @@ class CountedDcaShard(DcaShard):
 
     stepped: Callable[[str], None]
 
-    async def submit(self, command: Command) -> Answer[DcaOrder] | Refused:
+    async def submit(self, command: Command) -> Decided[DcaOrder] | DcaRefused:
         self.stepped(f"{type(command).__name__} {command.order_id}")
         return await super().submit(command)
 

@@ -22,7 +22,7 @@ from countermand.sandbox.pool import Liquidity, SandboxPool, pool_account, sandb
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.instructions import compile_message, key, sync_native, transfer
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.liquidity.routing import Quote, SwapRequest
+from countermand.services.liquidity.routing import Quote, RoutedSwap
 from countermand.services.tokens import JUP, SOL, USDC, TokenRegistry
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.landed import LandedChain
@@ -97,7 +97,7 @@ class _Pool(SandboxPool):
         super().__init__(authority, price_of)
         self._mood = mood
 
-    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
+    async def quote(self, swap: RoutedSwap) -> Quote | SwapRefused:
         mood = self._mood()
         if mood == "refused":
             return SwapRefused("the pool is in no mood")
@@ -110,7 +110,7 @@ class _Pool(SandboxPool):
         self.liquidity[swap.input.token.mint] = Liquidity(Bps(0), BaseUnits(takes))
         return await super().quote(swap)
 
-    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
+    def settlement(self, swap: RoutedSwap, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
         """Gives less than was quoted, as much, or more."""
         given = quote.receives.units * (99 + swap.amount.units % 3) // 100
         return super().settlement(swap, replace(quote, receives=BaseUnits(max(given, minimum.units))), minimum)

@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 
 from countermand.orders.chain.model.order import IndexedOrder
-from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
+from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, OrderWithTrades
 from countermand.values.identity import Address
 
 
@@ -15,7 +15,9 @@ class NothingTold:
     async def history(self, query: ChainHistoryQuery) -> ChainHistory:
         return ChainHistory(0, ())
 
-    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool = False) -> dict[Address, Traded]:
+    async def open_at(
+        self, addresses: Sequence[Address], *, with_failed: bool = False
+    ) -> dict[Address, OrderWithTrades]:
         return {}
 
     async def last_at(self, address: Address) -> IndexedOrder | None:

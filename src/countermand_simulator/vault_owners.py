@@ -23,8 +23,7 @@ from countermand.orders.vaults.service import (
     VaultService,
     Withdrawn,
 )
-from countermand.orders.vaults.shard import Answer as EngineAnswer
-from countermand.orders.vaults.shard import VaultShard
+from countermand.orders.vaults.shard import Decided, VaultShard
 from countermand.values.identity import Address, OrderId, RequestId, Wallet
 from countermand_simulator.chance import chance
 from countermand_simulator.checkers.family import FamilyCheckers
@@ -363,7 +362,7 @@ def answer_of(told: object, message_of: Callable[[str], str] | None = None) -> A
             message = None if transaction is None or message_of is None else message_of(transaction)
             answer = {"kind": "cancelling", "order": told.order.id, "request": told.request_id}
             return {**answer, "transaction": transaction, "message": message}
-        case EngineAnswer():
+        case Decided():
             return {"kind": "amended", "order": told.order.id, "version": told.order.version}
         case _:
             raise AssertionError(f"{told!r} is no answer")

@@ -8,7 +8,7 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from countermand.audit.balances import Balances
+from countermand.audit.balances import ChainBalances
 from countermand.audit.findings import Audit
 from countermand.solana.ledger import InnerCall, Meta
 from countermand.solana.tokens import TOKEN_2022_PROGRAM
@@ -32,7 +32,7 @@ def meta_of(*inner: InnerCall) -> Meta:
 
 
 def remade(transaction: WireTransaction, *inner: InnerCall, known: bool = True) -> bool:
-    balances = Balances(bytes(32), Audit())
+    balances = ChainBalances(bytes(32), Audit())
     if known:
         balances.decimals[bytes(MINT)] = 6
     balances.note_remade_mints(transaction, [*map(bytes, transaction.static_keys)], meta_of(*inner))

@@ -381,6 +381,7 @@ async def test_trades_are_filtered_and_come_in_pages(store: BookStore) -> None:
         ({"market": ETHUSDC}, [2]),
         ({"since": Instant(TODAY + 1)}, [10, 2]),
         ({"until": Instant(TODAY + 1)}, [1]),
+        ({"newest": TradeId(2)}, [2, 1]),
         ({"ascending": True, "limit": 2}, [1, 2]),
         ({"limit": 1, "offset": 1}, [2]),
     ]
@@ -407,6 +408,8 @@ async def test_trades_of_an_account_are_bought_and_sold_ones_in_one_order(store:
         ({"market": BTCUSDC, "limit": 3}, [5, 4, 2]),
         ({"market": BTCUSDC, "limit": 9, "until": Instant(TODAY + 4)}, [4, 2, 1]),
         ({"market": ETHUSDC, "since": Instant(TODAY + 3)}, [6]),
+        ({"newest": TradeId(4), "limit": 2}, [4, 3]),
+        ({"market": BTCUSDC, "newest": TradeId(4), "limit": 2}, [4, 2]),
     ]
     for account in (ALICE, BOB):
         for changes, expected in pages:
@@ -414,6 +417,7 @@ async def test_trades_of_an_account_are_bought_and_sold_ones_in_one_order(store:
     market = TradesQuery(None, BTCUSDC)
     assert await numbers_of(store, replace(market, limit=2, offset=1)) == [4, 2]
     assert await numbers_of(store, replace(market, limit=3, ascending=True)) == [1, 2, 4]
+    assert await numbers_of(store, replace(market, newest=TradeId(4), limit=2)) == [4, 2]
 
 
 async def numbers_of(store: BookStore, query: TradesQuery) -> list[int]:

@@ -12,7 +12,7 @@ from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.events import CancelRequested, DepositLanded, OrderPlaced, OrderTriggered
 from countermand.orders.trigger.model.lifecycle import evolve, place
-from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, Terms
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, TriggerTerms
 from countermand.orders.trigger.ports import Transactions
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -105,7 +105,7 @@ class Venue:
         return submission.user_signature
 
     def placed(self, deposit: UnsignedDeposit) -> tuple[OrderGroup, Attempt]:
-        terms = Terms(
+        terms = TriggerTerms(
             deposit.wallet,
             deposit.family,
             deposit.input_mint,

@@ -39,7 +39,7 @@ from countermand.orders.trigger.model.commands import (
 from countermand.orders.trigger.model.lifecycle import ACTIVE
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import Family, OrderGroup, State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.trigger.records import HistoryEntry, history_of, told_of
 from countermand.orders.trigger.service import OrderRequest, TriggerService, TriggerView
 from countermand.orders.vaults.ports import HistoryQuery
@@ -54,7 +54,7 @@ from countermand.orders.vaults.service import (
     Placed,
     Withdrawn,
 )
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -198,13 +198,13 @@ class FakeOrders(TriggerService):
         self.fake_clock = clock
         self.fake_ids = Ids(7)
 
-    def decide(self, command: Command) -> tuple[OrderGroup, bool] | Refused:
+    def decide(self, command: Command) -> tuple[OrderGroup, bool] | TriggerRefused:
         self._fail()
         now = self.fake_clock.now()
         assert not isinstance(command, TriggerOrders | MoveWatermarks)
         mint = self.desk.trigger_mint(command)
         happened = self.desk.decide(command, Moment(now, None if mint is None else self.newest.get(mint)))
-        if isinstance(happened, Refused):
+        if isinstance(happened, TriggerRefused):
             return happened
         for order_id, event in happened:
             group = self.desk.apply(order_id, event, now)
@@ -217,7 +217,7 @@ class FakeOrders(TriggerService):
         self.newest[Mint(mint)] = price
         crossed, _ = self.desk.take_crossed(Mint(mint), price, at_once=True)
         happened = self.desk.decide(TriggerOrders(Mint(mint), price, True, tuple(crossed)), Moment(now))
-        assert not isinstance(happened, Refused)
+        assert not isinstance(happened, TriggerRefused)
         for order_id, event in happened:
             self.desk.apply(order_id, event, now)
         self.desk.watch_again(crossed)
@@ -231,7 +231,7 @@ class FakeOrders(TriggerService):
         signature = attempt.user_signature or Signature(str(ChainSignature(attempt.number.to_bytes(64))))
         swap = SwapAmounts(attempt.craft.moves, attempt.craft.minimum, NOTHING)
         decided = self.decide(ResolveAttempt(order_id, attempt.number, fate, signature, self.rejection, swap=swap))
-        assert not isinstance(decided, Refused)
+        assert not isinstance(decided, TriggerRefused)
         return decided[0]
 
     def fill(self, order_id: OrderId, *, receives: int, lands: bool = True, part: int | None = None) -> None:
@@ -269,7 +269,7 @@ class FakeOrders(TriggerService):
         self.deposits[request_id] = deposit
         return deposit
 
-    async def place(self, request: OrderRequest) -> PlaceAnswer[OrderGroup, Refused]:
+    async def place(self, request: OrderRequest) -> PlaceAnswer[OrderGroup, TriggerRefused]:
         self._fail()
         deposit = self.deposits.get(request.deposit_request_id)
         if deposit is None:
@@ -290,25 +290,25 @@ class FakeOrders(TriggerService):
             flaw=self.flaw,
         )
         decided = self.decide(command)
-        if isinstance(decided, Refused):
+        if isinstance(decided, TriggerRefused):
             return decided
         group = self.resolve(deposit.order_id)
         if group.state is State.DEPOSITING:
             return NotLanded()
         if group.state is State.DEPOSIT_FAILED:
-            return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+            return TriggerRefused(TriggerRefusal.DEPOSIT_FAILED_BEFORE)
         assert submission.user_signature is not None
         return Placed(group, submission.user_signature, repeated=not decided[1])
 
     async def amend(
         self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
-    ) -> Answer[OrderGroup] | Refused:
+    ) -> Decided[OrderGroup] | TriggerRefused:
         decided = self.decide(AmendOrder(order_id, wallet, amendment))
-        return decided if isinstance(decided, Refused) else Answer(*decided)
+        return decided if isinstance(decided, TriggerRefused) else Decided(*decided)
 
     async def cancel(
         self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False
-    ) -> Cancelling[OrderGroup] | Refused:
+    ) -> Cancelling[OrderGroup] | TriggerRefused:
         group = self.desk.groups.get(order_id)
         craft = None
         if group is not None and self.builds:
@@ -316,7 +316,7 @@ class FakeOrders(TriggerService):
             craft = craft_of(wallet, f"withdrawal {self.crafted}", group.remaining)
         version = 0 if group is None else group.version
         decided = self.decide(RequestCancel(order_id, wallet, self.fake_ids.request_id(), craft, version))
-        if isinstance(decided, Refused):
+        if isinstance(decided, TriggerRefused):
             return decided
         withdrawal = decided[0].progress.withdrawal
         assert withdrawal is not None
@@ -325,11 +325,11 @@ class FakeOrders(TriggerService):
 
     async def confirm_cancel(
         self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
-    ) -> ConfirmAnswer[Refused]:
+    ) -> ConfirmAnswer[TriggerRefused]:
         submission = read_submission(transaction, wallet)
         command = ConfirmCancel(order_id, wallet, request_id, submission, self.height)
         decided = self.decide(command)
-        if isinstance(decided, Refused):
+        if isinstance(decided, TriggerRefused):
             return decided
         group = self.resolve(order_id)
         if group.state is State.CANCELLED:
@@ -340,7 +340,7 @@ class FakeOrders(TriggerService):
         if group.progress.attempt is not None:
             return NotLanded()
         again = self.decide(command)
-        assert isinstance(again, Refused)
+        assert isinstance(again, TriggerRefused)
         return again
 
     async def history(self, query: HistoryQuery) -> HistoryPage[OrderGroup, HistoryEntry]:

@@ -350,7 +350,7 @@ def test_the_forms_of_a_cancel(stage: Stage) -> None:
 
 
 def unreadable_orders() -> list[tuple[str, str]]:
-    """What is at the address that somebody wants to cancel."""
+    """What is at the address whose order is to be cancelled."""
     return [
         ("nothing", SEED_ORDER),
         ("a mint", USDC),

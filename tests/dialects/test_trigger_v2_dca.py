@@ -13,10 +13,10 @@ from countermand.dialects.trigger_v2.dca_refusals import DEPOSIT, WORDS, refused
 from countermand.dialects.trigger_v2.dca_translate import from_view, instant_of, into_request
 from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest
 from countermand.dialects.trigger_v2.openapi import openapi
-from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaState
+from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaRawState
 from countermand.iso_time import iso
-from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progress, State, Terms
-from countermand.orders.dca.model.refusals import Refusal, Refused
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan, DcaTerms, PriceBand, Progress, State
+from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused
 from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView
 from countermand.orders.vaults.service import OrderView
@@ -61,14 +61,14 @@ def view(state: State = State.ACTIVE, band: PriceBand | None = None, **progress:
     )
     order = DcaOrder(
         id=OrderId("019f053d-3f0c-70ad-bb5e-76d633291f80"),
-        terms=Terms(
+        terms=DcaTerms(
             wallet=WALLET,
             deposit_request_id=RequestId("1cc1ad82-0000-4000-8000-000000000000"),
             input_mint=Mint(USDC),
             output_mint=Mint(SOL),
             input_account=Address("account"),
             deposited=BaseUnits(20_000_000),
-            plan=Plan(2, 3_600, at("2026-06-26T18:42:07.750Z"), band),
+            plan=DcaPlan(2, 3_600, at("2026-06-26T18:42:07.750Z"), band),
         ),
         state=state,
         version=5,
@@ -111,7 +111,7 @@ def test_every_state_is_shown_as_described(state: State) -> None:
 
 def test_every_state_has_its_names() -> None:
     assert set(DCA) == set(State)
-    assert set(DCA.values()) == set(DcaState) == set(DCA_DISPLAY)
+    assert set(DCA.values()) == set(DcaRawState) == set(DCA_DISPLAY)
     assert set(DCA_DISPLAY.values()) == set(DcaDisplayState)
 
 
@@ -204,7 +204,7 @@ def test_what_is_null_is_not_given() -> None:
 
 
 def test_a_time_based_order_watches_nothing() -> None:
-    assert into_request(body(triggerMint=SOL, orderType="time_based")).plan == Plan(2, 3_600, None, None)
+    assert into_request(body(triggerMint=SOL, orderType="time_based")).plan == DcaPlan(2, 3_600, None, None)
 
 
 def test_a_price_conditional_order_has_a_band() -> None:
@@ -212,8 +212,8 @@ def test_a_price_conditional_order_has_a_band() -> None:
     assert asked.plan.band == PriceBand(Mint(SOL), UsdPrice(995 * 10**11), None)
 
 
-@pytest.mark.parametrize("refusal", Refusal)
-def test_every_refusal_can_be_said(refusal: Refusal) -> None:
-    answer = refused(Refused(refusal, State.ROUND_DUE, "some {detail}"), DEPOSIT)
+@pytest.mark.parametrize("refusal", DcaRefusal)
+def test_every_refusal_can_be_said(refusal: DcaRefusal) -> None:
+    answer = refused(DcaRefused(refusal, State.ROUND_DUE, "some {detail}"), DEPOSIT)
     assert answer.status == (WORDS[refusal].status if not WORDS[refusal].field else 400)
     assert "{state}" not in answer.body.decode()

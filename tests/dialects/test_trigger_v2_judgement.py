@@ -6,7 +6,7 @@ import pytest
 
 from countermand.dialects.trigger_v2.refusals import WORDS, Act, refused
 from countermand.orders.trigger.model.order import State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from tests.dialects.fakes import DAY_MS, SOL, START_MS, UNKNOWN_MINT, USDC, USDT, FakeVenue, User
 
 NOWHERE = "019f053d-3f0c-70ad-bb5e-76d633291f80"
@@ -473,10 +473,10 @@ def test_what_does_not_exist_is_the_gateways_to_answer(venue: FakeVenue) -> None
             assert user.ask(method, path, {}).status_code == 404, path
 
 
-@pytest.mark.parametrize("refusal", Refusal)
+@pytest.mark.parametrize("refusal", TriggerRefusal)
 @pytest.mark.parametrize("act", Act)
-def test_every_refusal_can_be_said(refusal: Refusal, act: Act) -> None:
-    answer = refused(Refused(refusal, State.OPEN, "some {detail}"), act)
+def test_every_refusal_can_be_said(refusal: TriggerRefusal, act: Act) -> None:
+    answer = refused(TriggerRefused(refusal, State.OPEN, "some {detail}"), act)
     assert answer.status == WORDS[refusal].status
     assert b'"error":"' in answer.body
 

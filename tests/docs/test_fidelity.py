@@ -29,7 +29,7 @@ from countermand.dialects.trigger_v1 import routes as trigger_v1_routes
 from countermand.dialects.trigger_v2 import fidelity as trigger_v2
 from countermand.dialects.trigger_v2 import routes as trigger_v2_routes
 from countermand.dialects.trigger_v2.refusals import WORDS
-from countermand.sources import Kind, KnownAnswer, Source
+from countermand.sources import KnownAnswer, Source, SourceKind
 from scripts.write_docs import FIDELITY, fidelity_page
 
 PACKAGE = Path(next(iter(dialects.__path__)))
@@ -53,7 +53,7 @@ def test_every_source_names_what_it_is(module: ModuleType) -> None:
     ]
     for table in tables:
         sources += table.values()
-    assert all(source.where or source.kind is Kind.OURS for source in sources)
+    assert all(source.where or source.kind is SourceKind.OURS for source in sources)
 
 
 def test_every_path_of_each_dialect_has_a_source() -> None:
@@ -126,4 +126,4 @@ def test_a_word_that_is_not_listed_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "routes.py"
     file.write_text('WORDS: Final = "by its name"\na = error(400, "new"), error(404, f"no {x}"), error(400, WORDS)\n')
     assert set(_worded(file, {"error"})) == {"new", "no {}", "by its name"}
-    assert PLACE.sub("{}", KnownAnswer(400, "a {b}", "all", Source(Kind.OURS)).words) == "a {}"
+    assert PLACE.sub("{}", KnownAnswer(400, "a {b}", "all", Source(SourceKind.OURS)).words) == "a {}"

@@ -29,8 +29,8 @@ from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.words import Words
 from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
-from countermand.orders.dca.model.refusals import Refusal as DcaRefusal
-from countermand.orders.trigger.model.refusals import Refusal
+from countermand.orders.dca.model.refusals import DcaRefusal
+from countermand.orders.trigger.model.refusals import TriggerRefusal
 from countermand.sandbox import keeper_telemetry
 from countermand.sandbox.endpoints.routes import PATHS
 from countermand.sandbox.faults import CrashPoint
@@ -154,7 +154,7 @@ def test_all_that_the_audit_does_not_check_is_there_with_its_reason() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "refusals", "all_words"),
-    [("## Refusals", Refusal, WORDS), ("### Refusals of recurring orders", DcaRefusal, DCA_WORDS)],
+    [("## Refusals", TriggerRefusal, WORDS), ("### Refusals of recurring orders", DcaRefusal, DCA_WORDS)],
 )
 def test_every_refusal_is_there_with_its_status_and_its_words(
     heading: str, refusals: type[Enum], all_words: Mapping[Any, Words]

@@ -20,7 +20,7 @@ from countermand.dialects.trigger_v1 import wire as trigger_wire
 from countermand.dialects.trigger_v1.refusals import CAUSES
 from countermand.dialects.trigger_v1.routes import Root
 from countermand.orders.limit.model.refusals import LimitRefusal
-from countermand.orders.recurring.model.decide import RecurringRefusal
+from countermand.orders.recurring.model.refusals import RecurringRefusal
 from tests.docs.test_reference import bare, page, rows
 
 TRIGGER, RECURRING = "trigger-v1", "recurring-v1"

@@ -1,4 +1,4 @@
-"""Prices and owners at the same time: who comes first to the gate wins, and nothing is both filled and withdrawn."""
+"""Prices and owners at the same time: who comes first to the shard wins, and nothing is both filled and withdrawn."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -346,6 +346,10 @@ def test_nesting_without_end(house: Venue, path: str, body: bytes) -> None:
 
 # --- request lines and heads
 
+KEY = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+VERSION = b"Sec-WebSocket-Version: 13\r\n"
+
 
 @pytest.mark.parametrize(
     "head",
@@ -387,6 +391,12 @@ def test_headers_beyond_the_limit_are_a_431(house: Venue, lines: bytes) -> None:
     [
         (b"BLAH\r\n\r\n", 'area="elsewhere",status="400"'),
         (b"GET /trigger/v2/vault HTTP/1.1\r\n" + HOST + b"X: a\r\n" * 200 + b"\r\n", 'area="trigger",status="431"'),
+        (
+            b"GET /trigger/v2/vault HTTP/1.1\r\n" + HOST + UPGRADE + KEY + VERSION + b"\r\n",
+            'area="trigger",status="405"',
+        ),
+        (b"GET /trigger/v2/vault HTTP/1.1\r\n" + HOST + UPGRADE + KEY + b"\r\n", 'area="trigger",status="400"'),
+        (b"GET /%s HTTP/1.1\r\n" % (b"a" * 9_000) + HOST + UPGRADE + b"\r\n", 'area="elsewhere",status="400"'),
     ],
 )
 def test_what_is_refused_before_it_is_a_request_is_counted(house: Venue, asked: bytes, counted: str) -> None:
@@ -401,16 +411,14 @@ def test_what_is_refused_before_it_is_a_request_is_counted(house: Venue, asked: 
 
 
 def test_a_websocket_whose_handshake_is_malformed(house: Venue) -> None:
-    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-    key = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     for method, version, more, status in (
         (b"GET", b"1.1", b"", 400),
         (b"GET", b"1.1", b"Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n", 400),
-        (b"GET", b"1.1", key + b"Sec-WebSocket-Version: 8\r\n", 400),
-        (b"GET", b"1.0", key + b"Sec-WebSocket-Version: 13\r\n", 405),
-        (b"POST", b"1.1", key + b"Sec-WebSocket-Version: 13\r\nContent-Length: 2\r\n", 200),
+        (b"GET", b"1.1", KEY + b"Sec-WebSocket-Version: 8\r\n", 400),
+        (b"GET", b"1.0", KEY + VERSION, 405),
+        (b"POST", b"1.1", KEY + VERSION + b"Content-Length: 2\r\n", 200),
     ):
-        head = b"%s /rpc HTTP/%s\r\n%s%s%s\r\n" % (method, version, HOST, upgrade, more)
+        head = b"%s /rpc HTTP/%s\r\n%s%s%s\r\n" % (method, version, HOST, UPGRADE, more)
         assert answered(house, head + (b"{}" if method == b"POST" else b"")).status == status
 
 

@@ -13,7 +13,7 @@ from countermand.rescue.cancels import (
     payable,
     transactions_of,
 )
-from countermand.rescue.orders import LIMIT_V1, Family, OpenOrder, Unfit, Why, read
+from countermand.rescue.orders import LIMIT_V1, OpenOrder, OrderFamily, Unfit, Why, read
 from countermand.solana.funds import WALLET_RENT_LAMPORTS
 from countermand.solana.port import PACKET_BYTES_MAX, AccountInfo
 from countermand.solana.programs import dca, limit_order
@@ -197,7 +197,7 @@ def test_dcas_are_cancelled_alone_and_last() -> None:
     assert isinstance(order, OpenOrder)
     cancels = [cancel_of(each, accounts_of(each, 1)) for each in (order, read_limit(1), read_limit(2))]
     made = transactions_of(cancels, OWNER)
-    assert [[each.order.family for each in one.cancels] for one in made] == [[Family.LIMIT] * 2, [Family.DCA]]
+    assert [[each.order.family for each in one.cancels] for one in made] == [[OrderFamily.LIMIT] * 2, [OrderFamily.DCA]]
 
 
 def test_what_comes_back_pays_for_what_follows() -> None:

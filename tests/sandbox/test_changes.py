@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from countermand.sandbox.changes import Changes
+from countermand.sandbox.changes import RunningChanges
 
 
 async def a_moment() -> None:
@@ -14,7 +14,7 @@ async def a_moment() -> None:
 
 class Told:
     def __init__(self) -> None:
-        self.changes = Changes()
+        self.changes = RunningChanges()
         self.lines: list[str] = []
         self.ends = {name: asyncio.Event() for name in ("a", "b", "reset")}
 

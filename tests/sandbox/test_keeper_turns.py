@@ -86,7 +86,7 @@ async def test_a_clock_that_makes_many_due_is_followed_in_slices() -> None:
 
 
 async def test_a_clock_that_is_moved_by_hand_has_no_jitter() -> None:
-    """A cycle that waits for its jitter is due when somebody moves the clock to its very time."""
+    """A cycle that waits for its jitter is due when its owner moves the clock to its very time."""
     market = priced(150 * 10**12, 10**12)
     market.jitter_s = 17
     keeper = keeper_of(market, market.judge)

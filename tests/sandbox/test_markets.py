@@ -16,7 +16,7 @@ from countermand.solana.programs.swap import (
     ANYTHING,
     AUTHORITY,
     MARKET_LAMPORTS,
-    Market,
+    PoolMarket,
     market_address,
     pool_account_of,
     read_market,
@@ -51,7 +51,7 @@ class House:
         self.prices[token.mint] = UsdPrice(dollars * DOLLAR)
         await self.markets.observe_prices({token.mint: self.prices[token.mint]}, at_once=True)
 
-    async def market_of(self, token: Token) -> Market | None:
+    async def market_of(self, token: Token) -> PoolMarket | None:
         (info,) = await self.chain.accounts([market_address(token.mint)])
         return None if info is None else read_market(info.data)
 
@@ -80,8 +80,8 @@ async def test_nothing_is_written_before_the_first_swap(house: House) -> None:
     await house.markets.changed([USDC.mint])
     assert (await house.market_of(SOL), len(house.store.batches)) == (None, before)
     await house.markets.prepare(SOL, USDC, ENOUGH)
-    assert await house.market_of(SOL) == Market(SOL.mint, 160 * DOLLAR, ANYTHING, 0, stable=False)
-    assert await house.market_of(USDC) == Market(USDC.mint, DOLLAR, ANYTHING, 0, stable=True)
+    assert await house.market_of(SOL) == PoolMarket(SOL.mint, 160 * DOLLAR, ANYTHING, 0, stable=False)
+    assert await house.market_of(USDC) == PoolMarket(USDC.mint, DOLLAR, ANYTHING, 0, stable=True)
     assert await house.market_of(JUP) is None
 
 
@@ -91,7 +91,7 @@ async def test_a_price_or_a_depth_is_on_the_chain_when_its_change_returns(house:
     assert await house.price_on_chain(SOL) == 170
     house.pool.liquidity[SOL.mint] = Liquidity(Bps(25), BaseUnits(7))
     await house.markets.changed([SOL.mint])
-    assert await house.market_of(SOL) == Market(SOL.mint, 170 * DOLLAR, 7, 25)
+    assert await house.market_of(SOL) == PoolMarket(SOL.mint, 170 * DOLLAR, 7, 25)
 
 
 async def test_the_pool_is_filled_at_need(house: House) -> None:

@@ -29,7 +29,7 @@ from countermand.orders.trigger.model.commands import (
 from countermand.orders.trigger.model.events import FillLanded, FillStarted, OrderTriggered, WithdrawalLanded
 from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.model.slippage import Minimum
 from countermand.orders.trigger.model.trailing import TrailingIndex
 from countermand.orders.trigger.ports import OrderRow, Store, TriggerBatch
@@ -39,12 +39,12 @@ from countermand.orders.trigger.state import TriggerState
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.model import deciding
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.orders.vaults.ports import OrderBody
 from countermand.orders.vaults.service import OrderView
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.sandbox.pool import Liquidity, SandboxPool
-from countermand.services.liquidity.routing import Quote, SwapRequest
+from countermand.services.liquidity.routing import Quote, RoutedSwap
 from countermand.services.prices import Prices
 from countermand.values.bucket import bucket_hinted_by
 from countermand.values.identity import Mint, OrderId
@@ -60,7 +60,9 @@ from tests.simulation.defects import Defect, must_be_caught, patched
 # --- a cancel that does not close the gate
 
 
-def starts_whatever_happened_meanwhile(group: OrderGroup, command: StartFill) -> tuple[FillStarted, ...] | Refused:
+def starts_whatever_happened_meanwhile(
+    group: OrderGroup, command: StartFill
+) -> tuple[FillStarted, ...] | TriggerRefused:
     if group.progress.attempt is None and group.state in (State.TRIGGERED, State.WITHDRAWING):
         return (FillStarted(Attempt(group.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
     return REAL_START_FILL(group, command)  # type: ignore[return-value]
@@ -129,14 +131,14 @@ class ForgetfulOutbox(TriggerOutbox):
 
 
 class HastyShard(CountedShard):
-    async def submit(self, command: Command) -> Answer[OrderGroup] | Refused:
+    async def submit(self, command: Command) -> Decided[OrderGroup] | TriggerRefused:
         self.stepped(type(command).__name__)
         writer = await self._with(command.order_id)  # type: ignore[union-attr]
         decided = self._turn(writer, command)
         writer.wanted.set()
-        if isinstance(decided, Refused):
+        if isinstance(decided, TriggerRefused):
             return decided
-        return Answer(writer.state.live.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
+        return Decided(writer.state.live.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
 
 
 # --- a read before the commit
@@ -154,7 +156,7 @@ class HastyReads(TriggerService):
 class HastyEvents(CountedShard):
     def _turn(
         self, writer: TriggerEpoch, command: Command, now: Instant | None = None
-    ) -> tuple[OrderEvent, ...] | Refused:
+    ) -> tuple[OrderEvent, ...] | TriggerRefused:
         decided = super()._turn(writer, command, now)
         news = [row for row in writer._pending.events if row.seq > self.events._committed]
         self.events.on_committed(writer._seq, news)
@@ -217,7 +219,7 @@ class Unfenced:
 # --- slippage from the price of the moment
 
 
-def forgets_the_trigger(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+def forgets_the_trigger(group: OrderGroup, amount: BaseUnits, market: PairPrices) -> Minimum:
     """Of a watched third token, only the prices of now count."""
     return REAL_MINIMUM(replace(group, terms=replace(group.terms, trigger_mint=Mint("a third"))), amount, market)
 
@@ -232,7 +234,7 @@ def a_gap_is_filled() -> AbstractContextManager[Any]:
 # --- no slippage at all
 
 
-def is_never_too_little(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+def is_never_too_little(group: OrderGroup, amount: BaseUnits, market: PairPrices) -> Minimum:
     return replace(REAL_MINIMUM(group, amount, market), units=0)
 
 
@@ -243,7 +245,7 @@ def any_quote_is_taken() -> AbstractContextManager[Any]:
     )
 
 
-async def gives_a_tenth_less(pool: SandboxPool, swap: SwapRequest) -> Quote | SwapRefused:
+async def gives_a_tenth_less(pool: SandboxPool, swap: RoutedSwap) -> Quote | SwapRefused:
     pool.liquidity = dict.fromkeys((swap.input.token.mint, swap.output.token.mint), Liquidity(Bps(1_000), None))
     return await REAL_QUOTE(pool, swap)
 
@@ -416,7 +418,7 @@ class SmallSlices(CountedShard):
         while more:
             crossed, more = live.take_crossed(mint, price, at_once=at_once, most=1)
             decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
-            left += () if decided and not isinstance(decided, Refused) else crossed
+            left += () if decided and not isinstance(decided, TriggerRefused) else crossed
             await writer.committed()
         live.watch_again(left)
 

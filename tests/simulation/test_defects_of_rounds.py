@@ -14,12 +14,12 @@ from countermand.orders.dca.model.commands import Command, ConfirmCancel, Resolv
 from countermand.orders.dca.model.events import FillStarted
 from countermand.orders.dca.model.live_orders import LiveOrders
 from countermand.orders.dca.model.order import DcaOrder, PriceBand, State
-from countermand.orders.dca.model.refusals import Refused
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.vaults.model import deciding
 from countermand.orders.vaults.model.events import WithdrawalLanded
-from countermand.orders.vaults.model.market import Market
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.model.market import PairPrices
+from countermand.orders.vaults.shard import Decided
 from countermand.sandbox.pool import SandboxPool
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
@@ -128,7 +128,7 @@ def holds_whatever_comes(_band: PriceBand, _price: UsdPrice) -> bool:
     return True
 
 
-def is_never_too_little(_amount: BaseUnits, _market: Market) -> int:
+def is_never_too_little(_amount: BaseUnits, _market: PairPrices) -> int:
     return 1
 
 
@@ -167,14 +167,14 @@ class ForgetfulOutbox(DcaOutbox):
 
 
 class HastyShard(CountedDcaShard):
-    async def submit(self, command: Command) -> Answer[DcaOrder] | Refused:
+    async def submit(self, command: Command) -> Decided[DcaOrder] | DcaRefused:
         self.stepped(type(command).__name__)
         writer = await self._with(command.order_id)
         decided = self._turn(writer, command)
         writer.wanted.set()
-        if isinstance(decided, Refused):
+        if isinstance(decided, DcaRefused):
             return decided
-        return Answer(writer.state.live.orders[command.order_id], bool(decided))
+        return Decided(writer.state.live.orders[command.order_id], bool(decided))
 
 
 def _parts(**parts: Any) -> ProcessParts:

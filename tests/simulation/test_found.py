@@ -9,7 +9,7 @@ from countermand.orders.trigger.model.decide import decide
 from countermand.orders.trigger.model.events import OrderPlaced
 from countermand.orders.trigger.model.lifecycle import place as begin
 from countermand.orders.trigger.model.order import OrderGroup, State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
@@ -33,7 +33,7 @@ def test_who_creates_an_order_again_without_a_signature_is_not_told_that_it_was_
     """It crashed: the answer was made of the signature in the request."""
     again = place()
     unsigned = replace(again, submission=Submission(again.deposit.craft.message, None, SubmissionFault.UNSIGNED))
-    assert decide(order(), unsigned, Moment(PLACED_AT)) == Refused(Refusal.TRANSACTION_UNSIGNED)
+    assert decide(order(), unsigned, Moment(PLACED_AT)) == TriggerRefused(TriggerRefusal.TRANSACTION_UNSIGNED)
 
 
 def test_the_first_signature_of_a_deposit_is_the_one_that_everybody_is_told() -> None:

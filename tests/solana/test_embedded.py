@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 
+import msgspec
 import pytest
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
@@ -16,6 +18,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
 from countermand.sandbox.faucet import FaucetRefused
+from countermand.solana import embedded
 from countermand.solana.embedded import EmbeddedChain, Genesis, Landed, Submitted
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs import limit_order
@@ -31,6 +34,7 @@ from countermand.solana.tokens import (
     mint_bytes,
     read_token_account,
 )
+from countermand.solana.turns import Turns
 from countermand.solana.wire import MalformedTransaction
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
@@ -292,6 +296,25 @@ async def test_token_accounts_are_found_by_their_owner_until_they_are_closed(cha
     owned = [key for key, _ in await chain.program_accounts(TOKEN_PROGRAM)]
     assert usdc in owned
     assert wrapped not in owned
+
+
+async def test_what_wallets_own_is_told_as_of_one_moment(chain: EmbeddedChain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if another task moves some of it from one to the other before all is read."""
+    monkeypatch.setattr(embedded, "ACCOUNTS_PER_SHARE", 1)
+    for owner, amount in ((ALICE, 7), (BOB, 1)):
+        await faucet_of(chain).mint_to(address(owner), USDC_MINT, amount)
+    infos = {key: info for each in (ALICE, BOB) for key, info in await chain.token_accounts_by_owner(address(each))}
+    chain._turns = Turns(1, time.perf_counter_ns)
+    reading = asyncio.create_task(chain.owned([address(ALICE), address(BOB)]))
+    await asyncio.sleep(0)
+    (alices, seven), (bobs, one) = infos.items()
+    moved = {alices: seven.data[:64] + one.data[64:], bobs: one.data[:64] + seven.data[64:]}
+    await chain.put_accounts({key: msgspec.structs.replace(seven, data=data) for key, data in moved.items()})
+    (account, tokens), (_, others) = await reading
+    assert account == (await chain.accounts([address(ALICE)]))[0]
+    assert [(key, token.amount) for key, _, token in tokens + others] == [(alices, 7), (bobs, 1)]
+    (_, ((*_, now),)), _ = await chain.owned([address(ALICE), address(BOB)])
+    assert now.amount == 1
 
 
 async def test_a_token_2022_mint_can_be_given_too(chain: EmbeddedChain) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from countermand.solana.programs import swap
-from countermand.solana.programs.swap import ANYTHING, Bounds, Market, Side
+from countermand.solana.programs.swap import ANYTHING, Bounds, PoolMarket, SwapSide
 from tests.programs.pool import AUTHORITY, EVENTS, Swap, market_data, market_key, program_of
 from tests.programs.world import ALICE, JUP, PARTNER, SPARKLE, USDC, WSOL, reads
 
@@ -11,8 +11,8 @@ FEE = PARTNER
 
 
 def built(by_hand: Swap, **more: str) -> object:
-    def side(mint: object, account: object) -> Side:
-        return Side(str(mint), str(program_of(mint)), str(account))  # type: ignore[arg-type]
+    def side(mint: object, account: object) -> SwapSide:
+        return SwapSide(str(mint), str(program_of(mint)), str(account))  # type: ignore[arg-type]
 
     bounds = Bounds(by_hand.amount, by_hand.quoted, by_hand.slippage_bps, by_hand.exact_out)
     return swap.swap(
@@ -54,13 +54,13 @@ def test_derived_addresses() -> None:
 
 def test_a_market() -> None:
     for market, data in (
-        (Market(str(JUP), 5 * 10**11), market_data(JUP, 5 * 10**11)),
-        (Market(str(USDC), 2**128 - 1, 7, 25, stable=True), market_data(USDC, 2**128 - 1, 7, 25, stable=True)),
+        (PoolMarket(str(JUP), 5 * 10**11), market_data(JUP, 5 * 10**11)),
+        (PoolMarket(str(USDC), 2**128 - 1, 7, 25, stable=True), market_data(USDC, 2**128 - 1, 7, 25, stable=True)),
     ):
         assert swap.market_bytes(market) == data
         assert swap.read_market(data) == market
         account = swap.market_account(market)
         assert (account.owner, account.data, account.lamports) == (swap.PROGRAM, data, 1_357_200)
-    assert Market(str(JUP), 1).max_input == ANYTHING
+    assert PoolMarket(str(JUP), 1).max_input == ANYTHING
     for other in (b"", data[:-1], data + b"\0", bytes(8) + data[8:]):
         assert swap.read_market(other) is None

@@ -84,8 +84,8 @@ async def test_the_events_of_an_order_are_found_beside_all_others(
 
 
 async def plan(connection: asyncpg.Connection, query: TradesQuery) -> str:
-    arguments = query.account, query.market, query.since, query.until, query.limit, query.offset
-    types = "text, text, bigint, bigint, bigint, bigint"
+    arguments = query.account, query.market, query.since, query.until, query.newest, query.limit, query.offset
+    types = "text, text, bigint, bigint, bigint, bigint, bigint"
     return await explained(connection, types, trades_statement(query), arguments)
 
 

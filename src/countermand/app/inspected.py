@@ -18,14 +18,14 @@ from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.store.records_postgres import PostgresRecords
 
 
-class Inspected(Struct, frozen=True):
+class LiveView(Struct, frozen=True):
     """What is remembered of a venue, in memory alone."""
 
     bell: Bell
     prices: PriceHistory
 
     @classmethod
-    def of(cls, families: Families) -> "Inspected":
+    def of(cls, families: Families) -> "LiveView":
         infra, bell = families.infrastructure, Bell()
         prices = PriceHistory(lambda: infra.prices.newest, infra.clock.now, bell)
         infra.prices.add_observer(prices.observe)

@@ -22,7 +22,7 @@ from countermand.app.infrastructure import (
     opened_stores,
     price_store,
 )
-from countermand.app.inspected import Inspected, inspector_of
+from countermand.app.inspected import LiveView, inspector_of
 from countermand.app.running import App
 from countermand.audit.run import audit
 from countermand.console.files import console_files
@@ -206,12 +206,12 @@ def _assembled(
 class _Seen(Struct, frozen=True):
     """What the sandbox remembers of its venue, in memory alone."""
 
-    inspected: Inspected
+    inspected: LiveView
     requests: RequestLog
 
     @classmethod
     def of(cls, families: Families) -> "_Seen":
-        inspected = Inspected.of(families)
+        inspected = LiveView.of(families)
         return cls(inspected, RequestLog(families.infrastructure.clock.now, inspected.bell))
 
     def forget(self) -> None:

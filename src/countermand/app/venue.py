@@ -25,7 +25,7 @@ from countermand.app.infrastructure import (
     opened_stores,
     price_store,
 )
-from countermand.app.inspected import Inspected, inspector_of
+from countermand.app.inspected import LiveView, inspector_of
 from countermand.app.running import App
 from countermand.console.files import VENUE_PAGE, console_files
 from countermand.gateway.falcon_app import FalconApp
@@ -127,7 +127,7 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
 
 def _shown_to_operators(families: Families, extensions: GatewayExtensions, orders: OrderInspector) -> GatewayExtensions:
     """The console at `/`, and below `/admin` what it shows."""
-    infra, inspected, console = families.infrastructure, Inspected.of(families), console_files()
+    infra, inspected, console = families.infrastructure, LiveView.of(families), console_files()
     events = inspected.stream(families, {"prices": inspected.prices.feed})
     venue = VenueInspection(
         orders,

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from countermand.audit.balances import Balances, Holding, Left, told
+from countermand.audit.balances import AccountHolding, ChainBalances, Left, told
 from countermand.audit.findings import Audit
 from countermand.audit.held import HeldAccount
 from countermand.audit.onchain import OnChain
@@ -84,7 +84,7 @@ class _Mint(Struct):
 class Accounts:
     def __init__(
         self,
-        balances: Balances,
+        balances: ChainBalances,
         orders: OnChain,
         claims: Mapping[str, HeldAccount] | None,
         tokens: Mapping[str, Token],
@@ -142,7 +142,7 @@ class Accounts:
         address, data, owner = row["address"], row["data"], str(Pubkey(row["owner"]))
         is_token = is_token_account(Pubkey(row["owner"]), data)
         head = data[:_HEAD_BYTES] if is_token else None
-        holding = Holding(row["lamports"] % _U64, head, is_token and owner == TOKEN_2022_PROGRAM)
+        holding = AccountHolding(row["lamports"] % _U64, head, is_token and owner == TOKEN_2022_PROGRAM)
         left = self._balances.left.get(address)
         if left is not None and left.holding != holding:
             what = f"it holds {told(holding)}, but its last transaction left {told(left.holding)} there"
@@ -166,7 +166,7 @@ class Accounts:
         elif owner != SYSTEM_PROGRAM and not is_program and not await _is_named(snapshot, address, row["owner"]):
             self._differs(address, f"it belongs to {owner}, which no transaction of it names")
 
-    def _was_put(self, address: bytes, first: Holding, owner: str, data: bytes) -> bool:
+    def _was_put(self, address: bytes, first: AccountHolding, owner: str, data: bytes) -> bool:
         """Whether a chain begins with such an account, or gets it when a token is added."""
         if first.head is not None:
             self._pool[str(Pubkey(first.head[:32]))] = str(Pubkey(address)), str(Pubkey(first.head[32:64]))
@@ -212,7 +212,7 @@ class Accounts:
                 self._found.differs("chain_accounts", market, f"it is missing: the market of {mint}")
 
     async def _compare_token(
-        self, snapshot: Snapshot, address: bytes, owner: str, holding: Holding, data: bytes
+        self, snapshot: Snapshot, address: bytes, owner: str, holding: AccountHolding, data: bytes
     ) -> None:
         token = read_token_account(data)
         if token is None:

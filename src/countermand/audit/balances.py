@@ -31,7 +31,7 @@ _SEEDS: Final = re.compile(rb"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}|o[0-9a-
 _SEED_LENGTH: Final = _SEED_CHARS.to_bytes(8, "little")
 
 
-class Holding(NamedTuple):
+class AccountHolding(NamedTuple):
     """`head`: mint, owner and amount of a token account, else None."""
 
     lamports: int
@@ -39,13 +39,13 @@ class Holding(NamedTuple):
     token_2022: bool
 
 
-NOTHING: Final = Holding(0, None, token_2022=False)
+NOTHING: Final = AccountHolding(0, None, token_2022=False)
 
 
 class Left(NamedTuple):
     """What the last transaction that mentions an account left there. `changed`: one of them changed it."""
 
-    holding: Holding
+    holding: AccountHolding
     position: int
     changed: bool
 
@@ -58,13 +58,13 @@ class OrderAccount(NamedTuple):
     payer: bytes
 
 
-class Balances(Struct):
+class ChainBalances(Struct):
     """Accounts that are gone are forgotten, so that this is as large as the chain is now."""
 
     faucet: bytes
     found: Audit
     left: dict[bytes, Left] = field(default_factory=dict)
-    first: dict[bytes, Holding] = field(default_factory=dict)
+    first: dict[bytes, AccountHolding] = field(default_factory=dict)
     """What was there before the first transaction that mentions it."""
     decimals: dict[bytes, int] = field(default_factory=dict)
     """Of mints whose tokens were held."""
@@ -97,7 +97,7 @@ class Balances(Struct):
             self.decimals[token.head[:32]] = token.decimals
         return {token.index: token for token in tokens}
 
-    def _compare(self, name: str, position: int, key: bytes, had: Holding) -> None:
+    def _compare(self, name: str, position: int, key: bytes, had: AccountHolding) -> None:
         left = self.left.get(key)
         if left is None:
             if had != NOTHING:
@@ -106,11 +106,11 @@ class Balances(Struct):
             what = f"{shown(key)} held {told(had)} before it, but {told(left.holding)} after the one before"
             self.found.differs("chain_transactions", name, what)
 
-    def _is_a_refill(self, key: bytes, position: int, left: Left, had: Holding) -> bool:
+    def _is_a_refill(self, key: bytes, position: int, left: Left, had: AccountHolding) -> bool:
         """The faucet is filled up without a transaction, which takes a position of its own."""
         return key == self.faucet and had.lamports == FAUCET_LAMPORTS and position > left.position + 1
 
-    def _remember(self, position: int, key: bytes, had: Holding, has: Holding) -> None:
+    def _remember(self, position: int, key: bytes, had: AccountHolding, has: AccountHolding) -> None:
         left = self.left.get(key)
         if has == NOTHING:
             self.left.pop(key, None)
@@ -145,13 +145,15 @@ class Balances(Struct):
                 self.order_accounts[keys[accounts[1]]] = OrderAccount(base, keys[0])
 
 
-def _holding(lamports: int, token: TokenField | None) -> Holding:
+def _holding(lamports: int, token: TokenField | None) -> AccountHolding:
     return (
-        Holding(lamports, None, token_2022=False) if token is None else Holding(lamports, token.head, token.token_2022)
+        AccountHolding(lamports, None, token_2022=False)
+        if token is None
+        else AccountHolding(lamports, token.head, token.token_2022)
     )
 
 
-def told(holding: Holding) -> str:
+def told(holding: AccountHolding) -> str:
     if holding.head is None:
         return f"{holding.lamports} lamports"
     return f"{int.from_bytes(holding.head[64:72], 'little')} units and {holding.lamports} lamports"

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable
 
 from countermand.audit.events import EventsReplay
-from countermand.audit.findings import Audit, Currency
+from countermand.audit.findings import NOT_IN_JOURNAL, NOT_STORED, STORED_OTHERWISE, Audit, Currency
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
 from countermand.orders.book import journal as book_journal
@@ -60,19 +60,19 @@ class BookReplay:
             missing.pop(OrderId(row.id), None)
             order = exchange.orders.get(OrderId(row.id))
             if order is None:
-                self._audit.differs("book_orders", row.id, "it is stored, but no journal entry placed it")
+                self._audit.differs("book_orders", row.id, NOT_IN_JOURNAL)
             elif order_row(order, exchange.markets[order.terms.market].market) != row:
-                self._audit.differs("book_orders", row.id, "it is stored otherwise than the journal says")
+                self._audit.differs("book_orders", row.id, STORED_OTHERWISE)
         for order_id in missing:
-            self._audit.differs("book_orders", order_id, "it is in the journal, but not stored")
+            self._audit.differs("book_orders", order_id, NOT_STORED)
         self._audit.orders += len(exchange.orders)
 
     async def compare_trades(self, rows: AsyncIterable[BookTradeRow]) -> None:
         async for row in rows:
             if self._trades.pop(row.id, None) != row:
-                self._audit.differs("book_trades", row.id, "it is stored otherwise than the journal says")
+                self._audit.differs("book_trades", row.id, STORED_OTHERWISE)
         for trade_id in self._trades:
-            self._audit.differs("book_trades", trade_id, "it is in the journal, but not stored")
+            self._audit.differs("book_trades", trade_id, NOT_STORED)
 
     async def compare_balances(self, rows: AsyncIterable[BookBalanceRow]) -> None:
         expected = {
@@ -85,7 +85,7 @@ class BookReplay:
                     "book_balances", f"{row.account} {row.currency}", "it is another balance than the journal says"
                 )
         for account, currency in expected:
-            self._audit.differs("book_balances", f"{account} {currency}", "it is in the journal, but not stored")
+            self._audit.differs("book_balances", f"{account} {currency}", NOT_STORED)
 
     def compare_counters(self, body: bytes | None, nonce_max: int) -> None:
         """`nonce_max`: the greatest of all orders and drafts."""

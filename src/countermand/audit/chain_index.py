@@ -7,7 +7,7 @@ import asyncpg
 from solders.pubkey import Pubkey
 
 from countermand.audit.events import EventsReplay
-from countermand.audit.findings import Audit
+from countermand.audit.findings import NOT_STORED, STORED_OTHERWISE, Audit
 from countermand.kernel.ports import JournalRow
 from countermand.orders.chain import journal
 from countermand.orders.chain.landed import PROGRAMS, landed_of
@@ -98,9 +98,9 @@ class ChainIndexReplay:
         async for row in rows:
             name = name_of(row)
             if expected.pop(name, None) != row:
-                self._audit.differs(table, name, "it is stored otherwise than the journal says")
+                self._audit.differs(table, name, STORED_OTHERWISE)
         for name in expected:
-            self._audit.differs(table, name, "it is in the journal, but not stored")
+            self._audit.differs(table, name, NOT_STORED)
 
     # --- the chain that it tells of
 

@@ -5,6 +5,10 @@ from typing import Final
 
 from msgspec import Struct, field
 
+NOT_STORED: Final = "it is in the journal, but not stored"
+STORED_OTHERWISE: Final = "it is stored otherwise than the journal says"
+NOT_IN_JOURNAL: Final = "it is stored, but no journal entry placed it"
+
 NAMED_MAX: Final = 100
 """Differences of one table that are named; the others are only counted."""
 

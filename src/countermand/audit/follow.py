@@ -8,7 +8,7 @@ from countermand.kernel import journal
 from countermand.kernel.ports import Epoch, JournalRow
 
 
-class Follower:
+class JournalFollower:
     """`replay` is given each entry after `began`; it raises one of `SENSELESS` for one that cannot be."""
 
     def __init__(self, audit: Audit, shard: int, began: int, replay: Callable[[JournalRow], None]) -> None:

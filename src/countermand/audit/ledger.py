@@ -11,7 +11,7 @@ from msgspec import Struct
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from countermand.audit.balances import Balances
+from countermand.audit.balances import ChainBalances
 from countermand.audit.chain_index import ChainIndexReplay
 from countermand.audit.findings import Audit
 from countermand.audit.onchain import OnChain
@@ -95,13 +95,13 @@ async def read_ledger(snapshot: Snapshot, found: Audit) -> FoundedLedger | None:
     )
 
 
-class Transactions:
+class LedgerTransactions:
     """Follows them in the order of their positions. `thorough`: every signature is verified."""
 
     def __init__(
         self,
         ledger: FoundedLedger,
-        balances: Balances,
+        balances: ChainBalances,
         orders: OnChain,
         index: ChainIndexReplay | None,
         *,

@@ -6,12 +6,12 @@ from hashlib import sha256
 from typing import ClassVar, Final, Generic, TypeVar
 
 from countermand.audit.events import EventsReplay
-from countermand.audit.findings import Audit
+from countermand.audit.findings import NOT_IN_JOURNAL, NOT_STORED, STORED_OTHERWISE, Audit
 from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
-from countermand.orders.vaults.journal import Entry, JournalBodies
+from countermand.orders.vaults.journal import JournalBodies, VaultEntry
 from countermand.orders.vaults.model.events import DepositLanded, FillLanded, SweepDone, WithdrawalLanded
 from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.orders.vaults.model.order import Phase, VaultOrder
@@ -96,7 +96,7 @@ class VaultReplay(ABC, Generic[Order, Command, Event, Row]):
         except IllegalTransition as problem:
             raise ValueError(str(problem)) from problem
 
-    def _replay(self, entry: Entry[Command, Event]) -> None:
+    def _replay(self, entry: VaultEntry[Command, Event]) -> None:
         if entry.rules == self._bodies.rules:
             decided = self._decide(entry.command, entry.moment)
             if decided != entry.events:
@@ -151,13 +151,13 @@ class VaultReplay(ABC, Generic[Order, Command, Event, Row]):
             missing.pop(row.id, None)
             order = self.orders.get(row.id)
             if order is None:
-                self._audit.differs(self.table, row.id, "it is stored, but no journal entry placed it")
+                self._audit.differs(self.table, row.id, NOT_IN_JOURNAL)
             elif not is_bucket_of(row.bucket, order.terms.wallet):
                 self._audit.differs(self.table, row.id, f"bucket {row.bucket} is not that of its wallet")
             elif self._row(order) != row:
-                self._audit.differs(self.table, row.id, "it is stored otherwise than the journal says")
+                self._audit.differs(self.table, row.id, STORED_OTHERWISE)
         for order_id in missing:
-            self._audit.differs(self.table, order_id, "it is in the journal, but not stored")
+            self._audit.differs(self.table, order_id, NOT_STORED)
         self._audit.orders += len(self.orders)
 
     def count_remaining(self) -> None:

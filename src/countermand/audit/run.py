@@ -14,7 +14,7 @@ from rich.table import Table
 from solders.keypair import Keypair
 
 from countermand.audit.accounts import Accounts
-from countermand.audit.balances import Balances
+from countermand.audit.balances import ChainBalances
 from countermand.audit.book import BookReplay
 from countermand.audit.chain import compare_accounts, compare_transactions
 from countermand.audit.chain_index import TABLES as INDEX_TABLES
@@ -23,8 +23,8 @@ from countermand.audit.crafts import Crafts, check_builds
 from countermand.audit.dca import DcaReplay
 from countermand.audit.fence import check_shards
 from countermand.audit.findings import Audit
-from countermand.audit.follow import Follower
-from countermand.audit.ledger import Transactions, check_unfounded, read_ledger
+from countermand.audit.follow import JournalFollower
+from countermand.audit.ledger import LedgerTransactions, check_unfounded, read_ledger
 from countermand.audit.members import check_drafts, check_members
 from countermand.audit.not_checked import sentences
 from countermand.audit.onchain import OnChain
@@ -192,7 +192,7 @@ async def _audit_vaults(
     found: Audit,
 ) -> bool:
     shard = replay.shard
-    follower = Follower(found, shard, 0 if epoch is None else epoch.began, replay.replay)
+    follower = JournalFollower(found, shard, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(shard)):
         found.not_checked.append(f"{', '.join(replay.tables)}: the journal of shard {shard} cannot be replayed")
         return False
@@ -206,7 +206,7 @@ async def _audit_vaults(
 
 async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> None:
     replay = BookReplay(found, BOOK_SHARD)
-    follower = Follower(found, BOOK_SHARD, 0 if epoch is None else epoch.began, replay.replay)
+    follower = JournalFollower(found, BOOK_SHARD, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(BOOK_SHARD)):
         tables = "events, book_orders, book_trades, book_balances, book_counters and book_drafts"
         found.not_checked.append(f"{tables}: the journal of shard {BOOK_SHARD} cannot be replayed")
@@ -225,7 +225,7 @@ async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> 
 async def _audit_index(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> ChainIndexReplay | None:
     """None: its journal is damaged, so what it told is unknown."""
     replay = ChainIndexReplay(found, CHAIN_SHARD)
-    follower = Follower(found, CHAIN_SHARD, 0 if epoch is None else epoch.began, replay.replay)
+    follower = JournalFollower(found, CHAIN_SHARD, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(CHAIN_SHARD)):
         found.not_checked.append(f"{', '.join(INDEX_TABLES)}: the journal of shard {CHAIN_SHARD} cannot be replayed")
         return None
@@ -258,8 +258,11 @@ async def _audit_chain(
     if ledger is None:
         await check_unfounded(snapshot, found)
         return
-    balances, orders = Balances(bytes(Keypair.from_seed(ledger.secrets.faucet_seed).pubkey()), found), OnChain(found)
-    await Transactions(ledger, balances, orders, index, thorough=thorough, found=found).follow(snapshot)
+    balances, orders = (
+        ChainBalances(bytes(Keypair.from_seed(ledger.secrets.faucet_seed).pubkey()), found),
+        OnChain(found),
+    )
+    await LedgerTransactions(ledger, balances, orders, index, thorough=thorough, found=found).follow(snapshot)
     if index is not None:
         index.compare_chain()
     claims = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from countermand.audit.findings import Audit
+from countermand.audit.findings import NOT_STORED, STORED_OTHERWISE, Audit
 from countermand.audit.replay import VaultReplay
 from countermand.kernel.ports import EventRecord
 from countermand.orders.trigger.journal import BODIES
@@ -80,9 +80,9 @@ class TriggerReplay(VaultReplay[OrderGroup, Command, Event, OrderRow]):
             if key not in expected:
                 self._audit.differs("watermarks", key, "it is stored, but no price moved it")
             elif expected.pop(key) != row:
-                self._audit.differs("watermarks", key, "it is stored otherwise than the journal says")
+                self._audit.differs("watermarks", key, STORED_OTHERWISE)
         for key in expected:
-            self._audit.differs("watermarks", key, "it is in the journal, but not stored")
+            self._audit.differs("watermarks", key, NOT_STORED)
 
     def _watermarks(self) -> Iterator[WatermarkRow]:
         for mint, watermarks in self._live.watermarks():

@@ -72,7 +72,7 @@ class Finding(msgspec.Struct, omit_defaults=True):
     remedy: str | None = None
 
 
-class Report(msgspec.Struct):
+class DoctorReport(msgspec.Struct):
     ok: bool
     findings: list[Finding]
 
@@ -102,7 +102,7 @@ def doctor(
     return 0 if report.ok else FOUND_WRONG
 
 
-def _show(report: Report) -> None:
+def _show(report: DoctorReport) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for finding in report.findings:
         console.print(f"[{_COLOURS[finding.verdict]}]{finding.verdict:>7}[/]  {finding.check:<12} ", end="")
@@ -111,7 +111,7 @@ def _show(report: Report) -> None:
             console.print(f"{'':>22}remedy: {finding.remedy}", markup=False)
 
 
-async def _examined(settings: Settings) -> Report:
+async def _examined(settings: Settings) -> DoctorReport:
     url = settings.database_url
     findings = [
         _python(),
@@ -124,7 +124,7 @@ async def _examined(settings: Settings) -> Report:
         _clock(),
         *(await _embedded(settings.data) if url is None else await _database(url)),
     ]
-    return Report(all(finding.verdict != "wrong" for finding in findings), findings)
+    return DoctorReport(all(finding.verdict != "wrong" for finding in findings), findings)
 
 
 def _python() -> Finding:

@@ -21,7 +21,7 @@ from countermand.cli.streams import read_standard_input
 from countermand.rescue.finding import ListRefused
 from countermand.rescue.keys import BYTES_MAX, KeyRefused, key_in, key_of
 from countermand.rescue.lock import Busy, alone
-from countermand.rescue.rescue import UNANSWERED, NoOrderPrograms, Plan, Printed, Rescue, Steps
+from countermand.rescue.rescue import UNANSWERED, NoOrderPrograms, Printed, Rescue, RescuePlan, Steps
 from countermand.rescue.sending import Sender, signed
 from countermand.rescue.sent import NoteRefused, look, opened
 from countermand.settings import StartRefused
@@ -38,7 +38,7 @@ _OTHER_WAYS: Final = (
 )
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class RescueOptions(Struct, frozen=True, kw_only=True):
     """The options, read. `keys`: of the owner, to sign, and of the payer."""
 
     owner: Address
@@ -103,7 +103,7 @@ def rescue(
     """
     _check(sign, prints=print_, renews=renew)
     address = _address("--owner", owner)
-    asked = Asked(
+    asked = RescueOptions(
         owner=address,
         rpc_url=rpc_url,
         orders=tuple(_address("--order", each) for each in order),
@@ -180,7 +180,7 @@ def _state() -> Path:
     return state / "countermand"
 
 
-async def _rescued(asked: Asked) -> int:
+async def _rescued(asked: RescueOptions) -> int:
     steps = Steps(tells=aside)
     async with _explained(), _node(asked.rpc_url, steps) as chain:
         cluster = await chain.genesis_hash()
@@ -245,17 +245,17 @@ def _remedy(problem: BaseException | None) -> str:
     return "is --rpc-url right, and does the node run? Run it again, or give another node"
 
 
-async def _show(asked: Asked, plan: Plan) -> int:
+async def _show(asked: RescueOptions, plan: RescuePlan) -> int:
     report.show_plan(plan, as_json=asked.as_json)
     return report.status_of(plan)
 
 
-def _check_fees(plan: Plan) -> None:
+def _check_fees(plan: RescuePlan) -> None:
     if plan.is_dear:
         raise StartRefused(report.dearness(plan))
 
 
-async def _print(asked: Asked, work: Rescue, plan: Plan) -> int:
+async def _print(asked: RescueOptions, work: Rescue, plan: RescuePlan) -> int:
     _check_fees(plan)
 
     def wires(printed: Sequence[Printed]) -> list[report.Wire]:
@@ -270,7 +270,7 @@ async def _print(asked: Asked, work: Rescue, plan: Plan) -> int:
     return report.status_of(plan)
 
 
-async def _send(asked: Asked, sender: Sender) -> int:
+async def _send(asked: RescueOptions, sender: Sender) -> int:
     work = sender.rescue
     with progress(lambda: str(work.steps)):
         await sender.resume()

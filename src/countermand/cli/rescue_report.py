@@ -10,7 +10,7 @@ from rich.table import Table
 
 from countermand.rescue.cancels import Cancel, Returned
 from countermand.rescue.orders import Unfit
-from countermand.rescue.rescue import Plan, Printed, Rehearsed, Verdict
+from countermand.rescue.rescue import Printed, Rehearsed, RescuePlan, Verdict
 from countermand.rescue.sending import End, Ended, Total
 from countermand.solana.port import Address
 from countermand.solana.tokens import KNOWN_SYMBOLS, ui_amount
@@ -92,7 +92,7 @@ class WireTotal(msgspec.Struct, rename="camel"):
     fee_lamports: str
 
 
-class Report(msgspec.Struct, rename="camel", omit_defaults=True):
+class RescueReport(msgspec.Struct, rename="camel", omit_defaults=True):
     """`ok`: nothing stands in the way, or nothing stood. `total` is absent if the node did not show all of it."""
 
     ok: bool
@@ -110,11 +110,11 @@ class Renewed(msgspec.Struct):
     transactions: list[Wire]
 
 
-def status_of(plan: Plan) -> int:
+def status_of(plan: RescuePlan) -> int:
     return 0 if plan.is_complete else INCOMPLETE
 
 
-def show_plan(plan: Plan, *, as_json: bool = False) -> None:
+def show_plan(plan: RescuePlan, *, as_json: bool = False) -> None:
     if as_json:
         _print_json(_report(plan, ok=plan.is_complete))
         return
@@ -125,7 +125,7 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
         _say(console, sentence)
 
 
-def show_printed(plan: Plan, wires: list[Wire], *, as_json: bool) -> None:
+def show_printed(plan: RescuePlan, wires: list[Wire], *, as_json: bool) -> None:
     if as_json:
         found = _report(plan, ok=plan.is_complete)
         found.transactions = wires
@@ -142,7 +142,7 @@ def show_renewed(wires: list[Wire], *, as_json: bool) -> None:
         _show_wires(wires)
 
 
-def show_ended(plan: Plan, ended: Sequence[Ended], total: Total | None, *, as_json: bool) -> int:
+def show_ended(plan: RescuePlan, ended: Sequence[Ended], total: Total | None, *, as_json: bool) -> int:
     """And the exit status."""
     left = any(each.end in (End.FAILED, End.UNKNOWN) for each in ended)
     ok = not (left or any(each.why.is_complaint for each in plan.unfit))
@@ -160,7 +160,7 @@ def wire_of(printed: Printed, transaction: bytes) -> Wire:
     return Wire(list(printed.orders), base64.b64encode(transaction).decode(), printed.last_valid_height)
 
 
-def shortage(plan: Plan) -> str:
+def shortage(plan: RescuePlan) -> str:
     missing = plan.needed - plan.held
     return (
         f"{plan.payer} holds {_sol(plan.held)} SOL, and {_sol(plan.needed)} SOL are needed for fees and new accounts: "
@@ -168,7 +168,7 @@ def shortage(plan: Plan) -> str:
     )
 
 
-def dearness(plan: Plan) -> str:
+def dearness(plan: RescuePlan) -> str:
     most = f"{_sol(plan.fees_max)} SOL {'come back for closed accounts' if plan.fees_allowed is None else 'may be'}"
     return (
         f"the fees would be {_sol(plan.fees)} SOL, and {most}: give a smaller --unit-price, or allow the fees by "
@@ -203,7 +203,7 @@ def table_of(rehearsed: Sequence[Rehearsed]) -> Table:
     return table
 
 
-def _sentences(plan: Plan) -> Iterator[str]:
+def _sentences(plan: RescuePlan) -> Iterator[str]:
     for each in plan.rehearsed:
         if each.reason is not None:
             yield f"{each.cancel.order.address}: {each.reason}."
@@ -228,7 +228,7 @@ def _sentences(plan: Plan) -> Iterator[str]:
     yield _IN_VAULTS
 
 
-def _all_of(plan: Plan) -> str:
+def _all_of(plan: RescuePlan) -> str:
     cancels = [each.cancel for each in plan.rehearsed if each.verdict is not Verdict.FAILS]
     if not cancels:
         return "None of them can be cancelled now."
@@ -243,7 +243,7 @@ def _show_wires(wires: Sequence[Wire]) -> None:
         print(f"\nTransaction {number} of {len(wires)}, {orders}, {until}:\n{wire.transaction}")
 
 
-def _show_ends(ended: Sequence[Ended], total: Total | None, plan: Plan) -> None:
+def _show_ends(ended: Sequence[Ended], total: Total | None, plan: RescuePlan) -> None:
     console = _console()
     for each in ended:
         said = ": ".join(part for part in (each.signature, each.reason) if part is not None)
@@ -288,8 +288,8 @@ def _many(count: int, what: str) -> str:
 # --- for programs
 
 
-def _report(plan: Plan, *, ok: bool) -> Report:
-    return Report(
+def _report(plan: RescuePlan, *, ok: bool) -> RescueReport:
+    return RescueReport(
         ok=ok,
         owner=plan.owner,
         orders=[_wire_order(each) for each in plan.rehearsed],
@@ -337,5 +337,5 @@ def _wire_total(total: Total) -> WireTotal:
     return WireTotal(list(map(_wire_returned, total.returned)), str(total.lamports), str(total.fees))
 
 
-def _print_json(value: Report | Renewed) -> None:
+def _print_json(value: RescueReport | Renewed) -> None:
     print(msgspec.json.encode(value).decode())

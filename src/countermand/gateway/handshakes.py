@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Final
 
+from countermand.gateway import telemetry
+from countermand.gateway.areas import area_of
 from countermand.gateway.asgi import Event, Scope, Send
 from countermand.gateway.shapes import refused_before
 
@@ -27,6 +29,7 @@ def refusing_by_status(scope: Scope, send: Send) -> Send:
             await send(event)
             return
         status = HTTPStatus(event["code"] - CLOSED_BY_STATUS)
+        telemetry.answered(area_of(scope["path"]), status.value)
         await refused_before(scope["path"], status, status.phrase.capitalize()).send(_as_of_a_handshake(send))
 
     return answer

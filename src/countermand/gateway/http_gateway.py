@@ -27,13 +27,13 @@ from countermand.gateway.asgi import (
     sandbox_answer,
 )
 from countermand.gateway.body import Bodies, BodyMalformed, BodyRefused, PeerLeft
-from countermand.gateway.exchanges import Exchange, ExchangeObserver, nobody_looks
 from countermand.gateway.handshakes import refusing_by_status
 from countermand.gateway.keys import INVALID, ApiKeys
 from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, is_preflight
 from countermand.gateway.rate import RateWindow
 from countermand.gateway.shapes import refused_before, shaped
 from countermand.gateway.text import problem_of_body, problem_of_path, problem_of_query
+from countermand.gateway.watching import RequestObserver, WatchedRequest, nobody_looks
 from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
 
@@ -80,7 +80,7 @@ class HttpGateway:
         *,
         keys: KeyStore | None = None,
         closers: Iterable[Callable[[], Awaitable[None]]] = (),
-        observe: ExchangeObserver = nobody_looks,
+        observe: RequestObserver = nobody_looks,
         clock: Callable[[], float] = time.time,
         body_seconds_max: float | None = None,
     ) -> None:
@@ -141,20 +141,20 @@ class HttpGateway:
         path: str = scope["path"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         area = area_of(path)
-        exchange = self._observe(scope) if area.dialect else None
-        if exchange is None:
+        watched = self._observe(scope) if area.dialect else None
+        if watched is None:
             await self._answer_in(area, headers, None, scope, receive, send, crowded=crowded)
             return
         try:
-            await self._answer_in(area, headers, exchange, scope, receive, exchange.watching(send), crowded=crowded)
+            await self._answer_in(area, headers, watched, scope, receive, watched.watching(send), crowded=crowded)
         finally:
-            exchange.ends()
+            watched.ends()
 
     async def _answer_in(
         self,
         area: Area,
         headers: dict[bytes, bytes],
-        exchange: Exchange | None,
+        watched: WatchedRequest | None,
         scope: Scope,
         receive: Receive,
         send: Send,
@@ -177,8 +177,8 @@ class HttpGateway:
         if refusal is None and has_body:
             try:
                 body = await self._bodies.read(receive, None if length is None else int(length))
-                if exchange is not None:
-                    exchange.has_body(body)
+                if watched is not None:
+                    watched.has_body(body)
                 # These two judge their bodies themselves, in their own words.
                 judged_there = area.sandbox or path.startswith(_RPC)
                 problem = None if judged_there else problem_of_body(body, headers)

@@ -1,5 +1,6 @@
 """One connection that speaks WebSocket: uvicorn's protocol, with bounds on what it holds."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent
@@ -7,8 +8,10 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.http11 import Request
 
 from countermand.gateway import telemetry
+from countermand.gateway.areas import ELSEWHERE, area_of
 from countermand.gateway.shapes import shaped
 from countermand.gateway.traffic import PIECE_BYTES, Traffic
 
@@ -19,6 +22,7 @@ PING_SECONDS: Final = 30
 """A peer that answers no ping for so long is gone."""
 
 _QUEUED_EVENTS_MAX: Final = 32
+_UNREADABLE: Final = "The WebSocket's handshake is malformed, or a line of it is longer than 8192 bytes"
 
 
 class SocketConnection(WebSocketsSansIOProtocol):
@@ -65,6 +69,8 @@ class SocketConnection(WebSocketsSansIOProtocol):
         while self._unfed and not self._discarding and not self._is_full():
             piece, self._unfed = self._unfed[:PIECE_BYTES], self._unfed[PIECE_BYTES:]
             super().data_received(piece)
+            if self.conn.handshake_exc is not None and not self.handshake_initiated:
+                self._refuse()
         if self._unfed and not self._discarding:
             self._pause_reading()
 
@@ -89,9 +95,21 @@ class SocketConnection(WebSocketsSansIOProtocol):
         self._read_on()
         return message
 
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            telemetry.answered(area_of(event.path.partition("?")[0]), self.response.status_code)
+
+    def send_500_response(self) -> None:
+        """Unless the handshake was answered before."""
+        if not (self.initial_response or self.handshake_complete):
+            telemetry.answered(area_of(self.scope["path"]), HTTPStatus.INTERNAL_SERVER_ERROR.value)
+        super().send_500_response()
+
     def _refuse(self) -> None:
         """A handshake that cannot be read."""
-        answer = shaped("/", 400, "The WebSocket's handshake is malformed")
+        telemetry.answered(ELSEWHERE, HTTPStatus.BAD_REQUEST.value)
+        answer = shaped("/", 400, _UNREADABLE)
         head = f"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: {len(answer.body)}\r\n\r\n"
         self.transport.write(head.encode() + answer.body)
         self._linger()

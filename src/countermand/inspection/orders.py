@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from countermand.addresses import is_address
 from countermand.dialects.tanx.accounts import account_of
-from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
+from countermand.dialects.trigger_v2.states import DCA, RAW, DcaRawState, DisplayState, display_state
 from countermand.inspection.on_chain import ChainOrders
 from countermand.inspection.queries import QueryRefused, limit_in, refused_choice, shown
 from countermand.inspection.timelines import shown_timeline
@@ -44,7 +44,7 @@ DCA_FAMILY: Final = "dca"
 BOOK: Final = "book"
 STATES: Final[Mapping[str, Sequence[str]]] = {
     TRIGGER: tuple(state.value for state in DisplayState),
-    DCA_FAMILY: tuple(state.value for state in DcaState),
+    DCA_FAMILY: tuple(state.value for state in DcaRawState),
     BOOK: tuple(state.value for state in BookState),
     **{family.value: tuple(state.value for state in ChainState) for family in ChainFamily},
 }

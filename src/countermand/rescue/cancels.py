@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from countermand.orders.limit.model.cancelling import batches
-from countermand.rescue.orders import Escrow, Family, OpenOrder
+from countermand.rescue.orders import Escrow, OpenOrder, OrderFamily
 from countermand.solana.funds import WALLET_RENT_LAMPORTS
 from countermand.solana.port import AccountInfo, Address, Blockhash
 from countermand.solana.programs import dca, limit_order
@@ -65,7 +65,7 @@ class CancelTransaction(Struct, frozen=True):
     def message(self, budget: Budget, blockhash: Blockhash) -> bytes:
         """Signed by the owner, and by the payer, if that is another."""
         first = self.cancels[0]
-        if first.order.family is Family.DCA:
+        if first.order.family is OrderFamily.DCA:
             order, sides = first.order, zip(DcaBalance, first.order.escrows, strict=True)
             keys = DcaKeys(
                 dca=order.address, user=order.owner, input_mint=order.input_mint, output_mint=order.output_mint
@@ -111,8 +111,8 @@ def cancel_of(order: OpenOrder, accounts: Accounts) -> Cancel:
 def transactions_of(cancels: Sequence[Cancel], payer: Address) -> list[CancelTransaction]:
     """Limit orders in fives, as Jupiter's API puts them, then the DCAs; both by creation and address."""
     ordered = sorted(cancels, key=lambda each: (each.order.created_at_s, each.order.address))
-    limits = [each for each in ordered if each.order.family is Family.LIMIT]
-    dcas = [(each,) for each in ordered if each.order.family is Family.DCA]
+    limits = [each for each in ordered if each.order.family is OrderFamily.LIMIT]
+    dcas = [(each,) for each in ordered if each.order.family is OrderFamily.DCA]
     return [CancelTransaction(tuple(each), payer) for each in (*batches(limits, _fits(payer)), *dcas)]
 
 

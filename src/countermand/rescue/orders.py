@@ -19,7 +19,7 @@ LIMIT_V1: Final[Address] = "jupoNjAxXgZ4rjzxzPMP4oxduvQsQtZzyknqvzYNrNu"
 VALUE_AVERAGE: Final[Address] = "VALaaymxQh2mNy2trH9jUqHT1mTow76wpTcGmSWSwJe"
 
 
-class Family(Enum):
+class OrderFamily(Enum):
     LIMIT = "limit"
     DCA = "dca"
 
@@ -54,7 +54,7 @@ class OpenOrder(Struct, frozen=True, kw_only=True):
     """`created_at_s` is in seconds since the epoch, as the account has it."""
 
     address: Address
-    family: Family
+    family: OrderFamily
     owner: Address
     input_mint: Address
     output_mint: Address
@@ -118,7 +118,7 @@ def _limit(address: Address, order: LimitOrderAccount, owner: Address) -> Read:
     reserve = Escrow(account=order.input_mint_reserve, mint=order.input_mint, token_program=program, to=to)
     return OpenOrder(
         address=address,
-        family=Family.LIMIT,
+        family=OrderFamily.LIMIT,
         owner=owner,
         input_mint=order.input_mint,
         output_mint=order.output_mint,
@@ -141,7 +141,7 @@ def _dca(address: Address, found: Dca, owner: Address) -> Read:
     )
     return OpenOrder(
         address=address,
-        family=Family.DCA,
+        family=OrderFamily.DCA,
         owner=owner,
         input_mint=found.input_mint,
         output_mint=found.output_mint,

@@ -5,13 +5,13 @@ from types import MappingProxyType
 from typing import Final
 
 from countermand.rescue.cancels import Cancel
-from countermand.rescue.orders import Family
+from countermand.rescue.orders import OrderFamily
 from countermand.solana.error_sentences import describe
 from countermand.solana.port import JsonError
 from countermand.solana.program_errors import error_name
 from countermand.solana.programs import dca, limit_order
 
-_PROGRAM_OF: Final = MappingProxyType({Family.LIMIT: limit_order.PROGRAM, Family.DCA: dca.PROGRAM})
+_PROGRAM_OF: Final = MappingProxyType({OrderFamily.LIMIT: limit_order.PROGRAM, OrderFamily.DCA: dca.PROGRAM})
 _TAKE_BACK: Final = "{to} is not the wallet's account for this token any more: take it back, then run it again"
 _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {

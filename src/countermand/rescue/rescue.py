@@ -21,7 +21,7 @@ from countermand.rescue.cancels import (
     transactions_of,
 )
 from countermand.rescue.finding import Counted, Found, existing, find, find_named
-from countermand.rescue.orders import Family, OpenOrder, Unfit
+from countermand.rescue.orders import OpenOrder, OrderFamily, Unfit
 from countermand.rescue.remedies import words
 from countermand.rescue.sent import SentNote
 from countermand.services.transactions.blockhashes import RecentBlockhash
@@ -43,7 +43,7 @@ from countermand.values.structs import replace
 
 ASKED_AT_ONCE: Final = 4
 """Simulations under way: nodes that are free of charge take some ten questions a second."""
-_PROGRAMS: Final = {Family.LIMIT: limit_order, Family.DCA: dca}
+_PROGRAMS: Final = {OrderFamily.LIMIT: limit_order, OrderFamily.DCA: dca}
 RENEW_POLL_MS: Final = 1_000
 _TOLD_MAX: Final = 20
 
@@ -83,7 +83,7 @@ class Prepared(Struct, frozen=True):
     cost: int
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class RescuePlan(Struct, frozen=True, kw_only=True):
     """`held` and `needed` are lamports of the payer. `fees_allowed`: lamports for all fees, if that was asked for."""
 
     owner: Address
@@ -173,7 +173,7 @@ class Rescue:
 
     # --- what would come back
 
-    async def plan(self, named: Sequence[Address], note: SentNote) -> Plan:
+    async def plan(self, named: Sequence[Address], note: SentNote) -> RescuePlan:
         """Of the named orders, or of all. Raises `ListRefused` and `NoOrderPrograms`."""
         await self._check_programs()
         found = await (find_named(self.chain, self.owner, named) if named else find(self.chain, self.owner))
@@ -206,7 +206,7 @@ class Rescue:
         if not await existing(self.chain, [each.PROGRAM for each in _PROGRAMS.values()]):
             raise NoOrderPrograms
 
-    async def _plan(self, found: Found, rehearsed: Sequence[Rehearsed]) -> Plan:
+    async def _plan(self, found: Found, rehearsed: Sequence[Rehearsed]) -> RescuePlan:
         self.units = {each.cancel.order.address: each.units for each in rehearsed}
         able = [each.cancel for each in rehearsed if each.verdict in (Verdict.OK, Verdict.UNPAID)]
         transactions = transactions_of(able, self.payer)
@@ -218,7 +218,7 @@ class Rescue:
             for each in prepared
         ]
         beyond = prepared[payable(held, costs) :]
-        return Plan(
+        return RescuePlan(
             owner=self.owner,
             payer=self.payer,
             rehearsed=self._judged(rehearsed, beyond),
@@ -287,7 +287,7 @@ class Rescue:
 
     # --- for another wallet
 
-    async def printed(self, plan: Plan) -> list[Printed]:
+    async def printed(self, plan: RescuePlan) -> list[Printed]:
         """All of the plan's transactions, with a fresh blockhash."""
         recent = await self.blockhashes.get()
         return [
@@ -299,7 +299,7 @@ class Rescue:
             for each in plan.prepared
         ]
 
-    async def renewed(self, plan: Plan, printed: Sequence[Printed]) -> AsyncIterator[list[Printed]]:
+    async def renewed(self, plan: RescuePlan, printed: Sequence[Printed]) -> AsyncIterator[list[Printed]]:
         """Those that died unsigned, again, until none of the orders is open any more."""
         by_orders = {each.transaction.orders: each for each in plan.prepared}
         alive = list(printed)

@@ -13,7 +13,7 @@ from solders.keypair import Keypair
 
 from countermand.rescue.cancels import CancelTransaction, Returned, alone
 from countermand.rescue.remedies import words
-from countermand.rescue.rescue import UNANSWERED, Plan, Prepared, Rescue, Verdict
+from countermand.rescue.rescue import UNANSWERED, Prepared, Rescue, RescuePlan, Verdict
 from countermand.rescue.sent import NoteRefused, Sent, SentNote
 from countermand.services.transactions.landed import changes_of
 from countermand.services.transactions.outcomes import outcome_of
@@ -121,11 +121,11 @@ class Sender(Struct):
         self.rescue.steps.begin("waiting for what an earlier run sent", len(self.note.unresolved))
         await asyncio.gather(*(self._resumed(each) for each in list(self.note.unresolved.values())))
 
-    async def can_begin(self, plan: Plan) -> bool:
+    async def can_begin(self, plan: RescuePlan) -> bool:
         """Whether the payer can pay for the first transaction."""
         return await self._affordable(plan.prepared[:1]) > 0
 
-    async def send(self, plan: Plan) -> None:
+    async def send(self, plan: RescuePlan) -> None:
         """One failure does not stop the rest. `ended` has an entry for each order of the plan's transactions."""
         waiting, self.fees_left = list(plan.prepared), plan.fees_max
         self.rescue.steps.begin("orders done", sum(len(each.transaction.orders) for each in waiting))
@@ -142,7 +142,7 @@ class Sender(Struct):
             await asyncio.gather(*(self._sent(each) for each in waiting[:many]))
             waiting = waiting[many:]
 
-    def in_order(self, plan: Plan) -> list[Ended]:
+    def in_order(self, plan: RescuePlan) -> list[Ended]:
         """What an earlier run sent, then every order of the plan."""
         for each in plan.rehearsed:
             if each.cancel.order.address not in self.ended:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 
-class Changes:
+class RunningChanges:
     """A change that went on through a reset would leave a half of itself in the new sandbox."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.programs import swap
-from countermand.solana.programs.swap import Market, market_account, market_address
+from countermand.solana.programs.swap import PoolMarket, market_account, market_address
 from countermand.solana.tokens import read_token_account
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
@@ -137,10 +137,10 @@ class PoolMarkets:
                 self._stale |= {mint: None for mint in stale if mint in self._open}
                 raise
 
-    def _market(self, mint: Mint) -> Market | None:
+    def _market(self, mint: Mint) -> PoolMarket | None:
         token, price = self._tokens.get(mint), self._pool.price_of(mint)
         if token is None or price is None:
             return None
         depth = self._pool.depth_of(mint)
         most = swap.ANYTHING if depth.max_input is None else depth.max_input.units
-        return Market(Address(mint), price.picodollars, most, depth.impact.bps, token.stable)
+        return PoolMarket(Address(mint), price.picodollars, most, depth.impact.bps, token.stable)

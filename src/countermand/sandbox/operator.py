@@ -20,12 +20,12 @@ from countermand.inspection.orders import is_book_id
 from countermand.inspection.queries import shown
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.order import OrderId as BookOrderId
-from countermand.orders.dca.model.refusals import Refused as DcaRefused
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.service import DcaService
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.trigger.model.commands import Amendment, LegChange
 from countermand.orders.trigger.model.order import Family, OrderGroup, Role
-from countermand.orders.trigger.model.refusals import Refused as TriggerRefused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.model.trailing import BPS_MAX, BPS_MIN
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard

@@ -12,7 +12,7 @@ from solders.system_program import transfer as transfer_lamports
 from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.instructions import amount_of, is_same, key, transfer
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.liquidity.routing import Quote, SwapRequest, needed_for, worth_in
+from countermand.services.liquidity.routing import Quote, RoutedSwap, needed_for, worth_in
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.keepers import keepers_accounts
@@ -65,7 +65,7 @@ class SandboxPool:
     def depth_of(self, mint: Mint) -> Liquidity:
         return self.liquidity.get(mint, _DEEP)
 
-    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
+    async def quote(self, swap: RoutedSwap) -> Quote | SwapRefused:
         return self.offer(swap.amount, swap.input.token, swap.output.token)
 
     def offer(self, amount: BaseUnits, input_token: Token, output_token: Token) -> Quote | SwapRefused:
@@ -111,22 +111,22 @@ class SandboxPool:
             return SwapRefused(f"the pool has not enough of {output_token.mint}")
         return Quote(BaseUnits(takes), before_fee, output)
 
-    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
+    def settlement(self, swap: RoutedSwap, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
         """The pool gives what it quoted."""
         return self._takes(swap), self._pays(swap, quote.receives)
 
-    def settled_by(self, found: Sequence[Instruction], swap: SwapRequest, minimum: BaseUnits) -> int:
+    def settled_by(self, found: Sequence[Instruction], swap: RoutedSwap, minimum: BaseUnits) -> int:
         if len(found) < 2 or not is_same(found[0], self._takes(swap)):
             return 0
         paid = amount_of(found[1])
         pays = self._pays(swap, BaseUnits(paid)) if minimum.units <= paid <= U64_MAX else None
         return 2 if pays is not None and is_same(found[1], pays) else 0
 
-    def _takes(self, swap: SwapRequest) -> Instruction:
+    def _takes(self, swap: RoutedSwap) -> Instruction:
         given = swap.input
         return transfer(swap.source, self._account(given), given.vault, swap.amount.units, given.program)
 
-    def _pays(self, swap: SwapRequest, units: BaseUnits) -> Instruction:
+    def _pays(self, swap: RoutedSwap, units: BaseUnits) -> Instruction:
         paid, authority = swap.output, key(self.authority)
         if swap.to is not None:
             return transfer(self._account(paid), swap.to, authority, units.units, paid.program)

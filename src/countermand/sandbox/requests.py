@@ -56,7 +56,7 @@ class RecordedRequest(msgspec.Struct):
 
 
 class _Exchange:
-    """Implements `gateway.exchanges.Exchange`."""
+    """Implements `gateway.watching.Exchange`."""
 
     def __init__(self, recorded: RecordedRequest, keep: Callable[[RecordedRequest], None]) -> None:
         self._recorded = recorded
@@ -89,7 +89,7 @@ class _Exchange:
 
 
 class RequestLog:
-    """Implements `gateway.exchanges.ExchangeObserver`. `now`: the venue's clock."""
+    """Implements `gateway.watching.RequestObserver`. `now`: the venue's clock."""
 
     def __init__(self, now: Callable[[], int], bell: Bell, kept: int = KEPT) -> None:
         self._now = now

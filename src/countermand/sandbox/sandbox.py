@@ -20,7 +20,7 @@ from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
-from countermand.sandbox.changes import Changes
+from countermand.sandbox.changes import RunningChanges
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
@@ -109,7 +109,7 @@ class Sandbox:
         self._deps = dependencies
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
-        self.changes = Changes()
+        self.changes = RunningChanges()
         self._moving_clock = asyncio.Lock()
         self._adding_token = asyncio.Lock()
         self.end_what_runs: list[Callable[[], None]] = []

@@ -1,6 +1,7 @@
 """The wallets that registered a vault, as `GET /sandbox/wallets` shows them: what they hold, and what is in orders."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -8,8 +9,7 @@ from msgspec import Struct
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox import wire
 from countermand.services.transactions.chain_errors import asks_the_chain
-from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.tokens import read_token_account
+from countermand.solana.embedded import EmbeddedChain, OwnedTokens
 from countermand.store.vaults_postgres import PostgresVaults
 from countermand.values.identity import Address, Wallet
 
@@ -23,21 +23,18 @@ class Wallets(Struct, frozen=True):
 
     @asks_the_chain
     async def newest(self) -> wire.WalletsWire:
-        """Those that registered last. May raise `Unavailable`."""
-        registered = await self.vaults.newest(SHOWN)
-        accounts = await self.chain.accounts([wallet for wallet, _ in registered])
+        """Those that registered last, each as of one moment. May raise `Unavailable`."""
         found = []
-        for (wallet, at), account in zip(registered, accounts, strict=True):
+        for wallet, at in await self.vaults.newest(SHOWN):
             vault = self.transactions.vault_of(Wallet(wallet))
-            lamports = "0" if account is None else str(account.lamports)
-            holds, in_vault = await self._holdings(Address(wallet)), await self._holdings(vault)
-            found.append(wire.WalletWire(wallet, vault, at, lamports, holds, in_vault))
+            (own, holds), (_, in_vault) = await self.chain.owned([Address(wallet), vault])
+            lamports = "0" if own is None else str(own.lamports)
+            found.append(wire.WalletWire(wallet, vault, at, lamports, _holdings(holds), _holdings(in_vault)))
         return wire.WalletsWire(found)
 
-    async def _holdings(self, owner: Address) -> list[wire.HoldingWire]:
-        amounts: dict[str, int] = defaultdict(int)
-        for _, info in await self.chain.token_accounts_by_owner(owner):
-            account = read_token_account(info.data)
-            if account is not None and account.amount:
-                amounts[account.mint] += account.amount
-        return [wire.HoldingWire(mint, str(amount)) for mint, amount in sorted(amounts.items())]
+
+def _holdings(owned: Sequence[OwnedTokens]) -> list[wire.HoldingWire]:
+    amounts: dict[str, int] = defaultdict(int)
+    for _, _, account in owned:
+        amounts[account.mint] += account.amount
+    return [wire.HoldingWire(mint, str(amount)) for mint, amount in sorted(amounts.items()) if amount]

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from solders.account import Account
 from solders.hash import Hash
@@ -66,7 +66,7 @@ from countermand.solana.port import (
     check_signatures,
     check_touching,
 )
-from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
+from countermand.solana.tokens import SYSVAR_OWNER, TokenAccount, read_token_account
 from countermand.solana.turns import Turns
 from countermand.solana.upkeep import Upkeep
 from countermand.solana.wire import WireTransaction, read_transaction
@@ -94,6 +94,8 @@ WORK_NS_PER_TURN: Final = 1_000_000
 
 ACCOUNTS_PER_SHARE: Final = 200
 """How many accounts are looked at before that is measured."""
+
+OwnedTokens: TypeAlias = tuple[Address, AccountInfo, TokenAccount]
 
 T = TypeVar("T")
 
@@ -378,18 +380,27 @@ class EmbeddedChain:
         self, owner: Address, *, mint: Address | None = None, program: Address | None = None
     ) -> list[tuple[Address, AccountInfo]]:
         """A wallet's token accounts, of both token programs if none is named, in the order of their keys."""
-        live = self._upkeep.live()
-        infos: list[tuple[Address, AccountInfo]] = []
-        for key in live.machine.token_accounts_of(Pubkey.from_string(owner)):
-            account = live.machine.get(key)
-            assert account is not None, f"the index of owners knows {key}, the machine does not"
-            info = _info(account)
-            token = read_token_account(info.data)
-            assert token is not None
-            if mint in (None, token.mint) and program in (None, info.owner):
-                infos.append((str(key), info))
+        ((_, owned),) = await self.owned([owner])
+        return [
+            (key, info) for key, info, token in owned if mint in (None, token.mint) and program in (None, info.owner)
+        ]
+
+    async def owned(self, owners: Sequence[Address]) -> list[tuple[AccountInfo | None, list[OwnedTokens]]]:
+        """Of each wallet its own account, and its token accounts in the order of their keys: all as of one moment."""
+        await self._turns.mine()
+        live, keys = self._upkeep.live(), [Pubkey.from_string(owner) for owner in owners]
+        with self._turns.work():
+            found = [(live.machine.get(key), live.machine.token_accounts_of(key)) for key in keys]
+        owned: list[tuple[AccountInfo | None, list[OwnedTokens]]] = []
+        for own, tokens in found:
+            read: list[OwnedTokens] = []
+            for start in range(0, len(tokens), ACCOUNTS_PER_SHARE):
+                await self._turns.mine()
+                with self._turns.work():
+                    read += (_owned(key, account) for key, account in tokens[start : start + ACCOUNTS_PER_SHARE])
+            owned.append((None if own is None else _info(own), read))
         await live.settled()
-        return infos
+        return owned
 
     def rent_lamports(self, data_bytes: int) -> int:
         """What an account of this size must hold to be free of rent."""
@@ -488,6 +499,12 @@ def _listed(callback: T, callbacks: list[T]) -> Callable[[], None]:
 
 def _passes(data: bytes, size: int | None, memcmp: Sequence[Memcmp]) -> bool:
     return size in (None, len(data)) and all(data.startswith(wanted, offset) for offset, wanted in memcmp)
+
+
+def _owned(key: Pubkey, account: Account) -> OwnedTokens:
+    token = read_token_account(account.data)
+    assert token is not None, f"the index of owners knows {key}, which is no token account"
+    return str(key), _info(account), token
 
 
 def _info(account: Account) -> AccountInfo:

@@ -151,8 +151,9 @@ class Machine:
         assert account is not None, f"an index knows {key}, the machine does not"
         return account
 
-    def token_accounts_of(self, owner: Pubkey) -> list[Pubkey]:
-        return [Pubkey(key) for key in sorted(self._tokens_of.get(bytes(owner), {}))]
+    def token_accounts_of(self, owner: Pubkey) -> list[tuple[Pubkey, Account]]:
+        """In the order of their keys."""
+        return [(key, self._known(key)) for key in map(Pubkey, sorted(self._tokens_of.get(bytes(owner), {})))]
 
     def set_time(self, slot: int, unix_time: int, slot_hash: SlotHash) -> None:
         """Programs see this slot, this time, and the hashes of the slots until now."""

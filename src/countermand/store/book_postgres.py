@@ -47,23 +47,26 @@ ORDER BY id {way} LIMIT $10 OFFSET $11
 _TRADES_OF_ALL: Final = """
 SELECT at, body FROM book_trades
 WHERE $1::text IS NULL AND $2::text IS NULL AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
-ORDER BY id {way} LIMIT $5 OFFSET $6
+    AND ($5::bigint IS NULL OR id <= $5)
+ORDER BY id {way} LIMIT $6 OFFSET $7
 """
 # In a market, ids and instants rise together.
 _TRADES_OF_MARKET: Final = """
 SELECT at, body FROM book_trades
 WHERE $1::text IS NULL AND market = $2 AND at >= coalesce($3::bigint, 0) AND at < coalesce($4, 9223372036854775807)
-ORDER BY at {way}, id {way} LIMIT $5 OFFSET $6
+    AND ($5::bigint IS NULL OR id <= $5)
+ORDER BY at {way}, id {way} LIMIT $6 OFFSET $7
 """
 # No account trades with itself.
 _TRADES_OF_ACCOUNT: Final = """
-SELECT at, body FROM ({bought} UNION ALL {sold}) AS own ORDER BY id {way} LIMIT $5 OFFSET $6
+SELECT at, body FROM ({bought} UNION ALL {sold}) AS own ORDER BY id {way} LIMIT $6 OFFSET $7
 """
 _OWN: Final = """(
     SELECT id, at, body FROM book_trades
     WHERE {party} = $1 AND ($2::text IS NULL OR market = $2)
         AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
-    ORDER BY id {way} LIMIT $5::bigint + $6::bigint
+        AND ($5::bigint IS NULL OR id <= $5)
+    ORDER BY id {way} LIMIT $6::bigint + $7::bigint
 )"""
 _PERIODS: Final = """
 SELECT at - (at - $3) % $2 AS began, (array_agg(ticks ORDER BY id))[1] AS first,
@@ -153,6 +156,7 @@ class PostgresBookStore(ShardPostgres[BookRows]):
                 query.market,
                 query.since,
                 query.until,
+                query.newest,
                 query.limit,
                 query.offset,
             )
@@ -189,7 +193,7 @@ def orders_statement(query: OrdersQuery) -> str:
 
 
 def trades_statement(query: TradesQuery) -> str:
-    """What is run with account, market, since, until, limit and offset."""
+    """What is run with account, market, since, until, newest, limit and offset."""
     way = _way(query)
     if query.account is not None:
         bought, sold = (_OWN.format(party=party, way=way) for party in ("buyer", "seller"))

@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from countermand.orders.chain.model.order import IndexedOrder
-from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
+from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, OrderWithTrades
 from countermand.orders.chain.rows import ChainRows, decode_order, decode_trade
 from countermand.store.connections import LOAD_S, asking, reading
 from countermand.store.rows_inserted import as_columns, inserted
@@ -136,7 +136,7 @@ class PostgresChainIndexStore(ShardPostgres[ChainRows]):
         orders = [_traded(query.family.value, row) for row in rows if row["body"] is not None]
         return ChainHistory(rows[0]["total"], orders)
 
-    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[Traded]:
+    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[OrderWithTrades]:
         with asking():
             rows = await self._readers.fetch(_OPEN_AT, list(addresses), with_failed)
         return [_traded(row["family"], row) for row in rows]
@@ -147,5 +147,5 @@ class PostgresChainIndexStore(ShardPostgres[ChainRows]):
         return None if row is None else decode_order(row["family"], row["body"])
 
 
-def _traded(family: str, row: asyncpg.Record) -> Traded:
-    return Traded(decode_order(family, row["body"]), [decode_trade(body) for body in row["trades"]])
+def _traded(family: str, row: asyncpg.Record) -> OrderWithTrades:
+    return OrderWithTrades(decode_order(family, row["body"]), [decode_trade(body) for body in row["trades"]])

@@ -1,4 +1,4 @@
-"""One process of the venue: its gate over the shared store, and what can be asked of it."""
+"""One process of the venue: its shard over the shared store, and what can be asked of it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -64,7 +64,7 @@ async def creates(process: BookProcess, account: Account, nonce: Nonce, placemen
 
 
 async def places(process: BookProcess, draft: Draft, placement: bytes) -> Answer:
-    """Straight to the gate."""
+    """Straight to the shard."""
     return _ordered("placed", await process.venue.place(draft, placement))
 
 

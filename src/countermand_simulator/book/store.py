@@ -175,6 +175,7 @@ def _is_asked_for(row: BookTradeRow, query: TradesQuery) -> bool:
     return (
         query.account in (None, row.buyer, row.seller)
         and query.market in (None, row.market)
+        and (query.newest is None or row.id <= query.newest)
         and _is_between(row.at, query.since, query.until)
     )
 

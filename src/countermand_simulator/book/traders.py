@@ -104,7 +104,7 @@ class Trader:
         return ticket
 
     async def creates(self, ticket: Ticket) -> None:
-        """As the dialect does it, or straight to the gate."""
+        """As the dialect does it, or straight to the shard."""
         draft, placement = ticket.draft, ticket.placement
         asked = {"nonce": draft.nonce, "placement": plain(placement), "terms": plain(draft.terms)}
         if self._strikes(0.5):

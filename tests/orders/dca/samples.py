@@ -3,7 +3,7 @@
 from typing import Any
 
 from countermand.orders.dca.model.commands import PlaceOrder, UnsignedDeposit
-from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progress, State, Terms
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan, DcaTerms, PriceBand, Progress, State
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice
@@ -28,16 +28,18 @@ def usd(dollars: int) -> UsdPrice:
     return UsdPrice(dollars * 10**USD_SCALE)
 
 
-def plan(rounds: int = 3, interval_s: int = HOUR_S, begin_at: int | None = None, band: PriceBand | None = None) -> Plan:
-    return Plan(rounds, interval_s, None if begin_at is None else Instant(begin_at), band)
+def plan(
+    rounds: int = 3, interval_s: int = HOUR_S, begin_at: int | None = None, band: PriceBand | None = None
+) -> DcaPlan:
+    return DcaPlan(rounds, interval_s, None if begin_at is None else Instant(begin_at), band)
 
 
 def band(least: int | None = 100, most: int | None = 200) -> PriceBand:
     return PriceBand(SOL, None if least is None else usd(least), None if most is None else usd(most))
 
 
-def terms(of: Plan | None = None) -> Terms:
-    return Terms(ALICE, RequestId("deposit"), USDC, SOL, Address("account"), DEPOSITED, of or plan())
+def terms(of: DcaPlan | None = None) -> DcaTerms:
+    return DcaTerms(ALICE, RequestId("deposit"), USDC, SOL, Address("account"), DEPOSITED, of or plan())
 
 
 def craft(message: bytes = b"craft", last_valid_height: int = 150, **more: Any) -> UnsignedTransaction:
@@ -48,7 +50,7 @@ def attempt(kind: AttemptKind, number: int = 2, made: UnsignedTransaction | None
     return Attempt(number, kind, made or craft(), TXID)
 
 
-def order(state: State = State.ACTIVE, of: Plan | None = None, **progress: Any) -> DcaOrder:
+def order(state: State = State.ACTIVE, of: DcaPlan | None = None, **progress: Any) -> DcaOrder:
     made = DcaOrder(
         id=ID,
         terms=terms(of),

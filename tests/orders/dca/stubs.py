@@ -12,7 +12,7 @@ from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.shards import DCA_SHARD
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.services.prices import Prices
 from countermand.values.identity import OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -124,9 +124,9 @@ class Workbench:
     async def opens(self, order_id: str = "order", **more: Any) -> None:
         """Places it, and its deposit lands."""
         placed = await self.shard.submit(placing(order_id, **more))
-        assert isinstance(placed, Answer), placed
+        assert isinstance(placed, Decided), placed
         landed = ResolveAttempt(OrderId(order_id), 1, TransactionOutcome.LANDED, Signature("deposit"), None)
-        assert isinstance(await self.shard.submit(landed), Answer)
+        assert isinstance(await self.shard.submit(landed), Decided)
 
     async def advances(self, ms: int) -> None:
         self.clock.setting = self.clock.advanced(ms)

@@ -20,7 +20,7 @@ from countermand.orders.dca.model.decide import ACTIVE_MAX, BEGIN_MS_MAX, Decisi
 from countermand.orders.dca.model.events import Event
 from countermand.orders.dca.model.lifecycle import evolve
 from countermand.orders.dca.model.order import DcaOrder, PriceBand, State
-from countermand.orders.dca.model.refusals import Refusal, Refused
+from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused
 from countermand.values.identity import RequestId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
@@ -53,13 +53,13 @@ LANDED, REJECTED, DEAD = TransactionOutcome.LANDED, TransactionOutcome.REJECTED,
 
 def decided(
     made: DcaOrder | None, command: Command, at: int = LATER, price: UsdPrice | None = None, active: int = 0
-) -> Decision | Refused:
+) -> Decision | DcaRefused:
     return decide(made, command, Moment(Instant(at), price), active=active)
 
 
-def refusal(made: DcaOrder | None, command: Command, **more: Any) -> Refusal:
+def refusal(made: DcaOrder | None, command: Command, **more: Any) -> DcaRefusal:
     refused = decided(made, command, **more)
-    assert isinstance(refused, Refused), refused
+    assert isinstance(refused, DcaRefused), refused
     return refused.refusal
 
 
@@ -83,21 +83,21 @@ def test_a_placed_order_has_its_plan_and_an_attempt_of_its_deposit() -> None:
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"wallet": MALLORY}, Refusal.DEPOSIT_UNLIKE_CRAFT),
-        ({"input_mint": SOL}, Refusal.DEPOSIT_UNLIKE_CRAFT),
-        ({"amount": BaseUnits(999)}, Refusal.DEPOSIT_UNLIKE_CRAFT),
-        ({"plan": plan(begin_at=LATER)}, Refusal.BEGIN_PAST),
-        ({"plan": plan(begin_at=LATER + BEGIN_MS_MAX + 1)}, Refusal.BEGIN_TOO_LATE),
-        ({"round_cents": None}, Refusal.PRICE_UNKNOWN),
-        ({"round_cents": 979}, Refusal.ROUND_TOO_SMALL),
-        ({"plan": plan(rounds=1_001)}, Refusal.ROUND_TOO_SMALL),
-        ({"submission": submission(b"other")}, Refusal.TRANSACTION_OTHER),
-        ({"submission": submission(b"", fault=SubmissionFault.NOT_A_TRANSACTION)}, Refusal.TRANSACTION_UNREADABLE),
-        ({"submission": submission(b"deposit", fault=SubmissionFault.UNSIGNED)}, Refusal.TRANSACTION_UNSIGNED),
-        ({"flaw": "no"}, Refusal.DEPOSIT_FLAWED),
+        ({"wallet": MALLORY}, DcaRefusal.DEPOSIT_UNLIKE_CRAFT),
+        ({"input_mint": SOL}, DcaRefusal.DEPOSIT_UNLIKE_CRAFT),
+        ({"amount": BaseUnits(999)}, DcaRefusal.DEPOSIT_UNLIKE_CRAFT),
+        ({"plan": plan(begin_at=LATER)}, DcaRefusal.BEGIN_PAST),
+        ({"plan": plan(begin_at=LATER + BEGIN_MS_MAX + 1)}, DcaRefusal.BEGIN_TOO_LATE),
+        ({"round_cents": None}, DcaRefusal.PRICE_UNKNOWN),
+        ({"round_cents": 979}, DcaRefusal.ROUND_TOO_SMALL),
+        ({"plan": plan(rounds=1_001)}, DcaRefusal.ROUND_TOO_SMALL),
+        ({"submission": submission(b"other")}, DcaRefusal.TRANSACTION_OTHER),
+        ({"submission": submission(b"", fault=SubmissionFault.NOT_A_TRANSACTION)}, DcaRefusal.TRANSACTION_UNREADABLE),
+        ({"submission": submission(b"deposit", fault=SubmissionFault.UNSIGNED)}, DcaRefusal.TRANSACTION_UNSIGNED),
+        ({"flaw": "no"}, DcaRefusal.DEPOSIT_FLAWED),
     ],
 )
-def test_an_order_that_is_not_placed(more: dict[str, Any], expected: Refusal) -> None:
+def test_an_order_that_is_not_placed(more: dict[str, Any], expected: DcaRefusal) -> None:
     assert refusal(None, place(**more)) is expected
 
 
@@ -108,29 +108,29 @@ def test_the_first_and_the_last_instant_to_begin_at(begin_at: int) -> None:
 
 def test_a_round_may_be_worth_twenty_cents_less_than_ten_dollars() -> None:
     assert isinstance(event(None, place(round_cents=980)), events.OrderPlaced)
-    assert decided(None, place(round_cents=905)) == Refused(Refusal.ROUND_TOO_SMALL, detail="9.05")
+    assert decided(None, place(round_cents=905)) == DcaRefused(DcaRefusal.ROUND_TOO_SMALL, detail="9.05")
 
 
 def test_a_wallet_has_ten_active_orders_at_most() -> None:
     assert isinstance(event(None, place(), active=ACTIVE_MAX - 1), events.OrderPlaced)
-    assert refusal(None, place(), active=ACTIVE_MAX) is Refusal.TOO_MANY_ACTIVE
+    assert refusal(None, place(), active=ACTIVE_MAX) is DcaRefusal.TOO_MANY_ACTIVE
 
 
 def test_a_repeated_create_changes_nothing_whatever_has_happened_since() -> None:
     made, again = order(of=plan(begin_at=PLACED_AT + 1)), place(plan=plan(begin_at=PLACED_AT + 1), round_cents=1)
     assert decided(made, again, active=ACTIVE_MAX) == ()
-    assert decided(made, replace(again, plan=plan())) == Refused(Refusal.DEPOSIT_DUPLICATE, order_id=ID)
-    assert decided(made, replace(again, wallet=MALLORY)) == Refused(Refusal.DEPOSIT_DUPLICATE)
-    assert refusal(order(State.DEPOSIT_FAILED), place()) is Refusal.DEPOSIT_FAILED_BEFORE
+    assert decided(made, replace(again, plan=plan())) == DcaRefused(DcaRefusal.DEPOSIT_DUPLICATE, order_id=ID)
+    assert decided(made, replace(again, wallet=MALLORY)) == DcaRefused(DcaRefusal.DEPOSIT_DUPLICATE)
+    assert refusal(order(State.DEPOSIT_FAILED), place()) is DcaRefusal.DEPOSIT_FAILED_BEFORE
     unsigned = submission(b"deposit", fault=SubmissionFault.UNSIGNED)
-    assert refusal(order(), place(submission=unsigned)) is Refusal.TRANSACTION_UNSIGNED
+    assert refusal(order(), place(submission=unsigned)) is DcaRefusal.TRANSACTION_UNSIGNED
 
 
 def test_what_becomes_of_a_deposit() -> None:
     made = order(State.DEPOSITING)
     assert event(made, ResolveAttempt(ID, 1, LANDED, TXID, None)) == events.DepositLanded(TXID)
     assert event(made, ResolveAttempt(ID, 1, REJECTED, TXID, "no")) == events.DepositFailed(TXID, "no")
-    assert refusal(made, ResolveAttempt(ID, 2, LANDED, TXID, None)) is Refusal.NOTHING_TO_DO
+    assert refusal(made, ResolveAttempt(ID, 2, LANDED, TXID, None)) is DcaRefusal.NOTHING_TO_DO
 
 
 # --- rounds
@@ -138,10 +138,10 @@ def test_what_becomes_of_a_deposit() -> None:
 
 def test_a_round_begins_when_it_is_due() -> None:
     made = order(next_fill_at=LATER)
-    assert refusal(made, BeginRound(ID), at=LATER - 1) is Refusal.NOTHING_TO_DO
+    assert refusal(made, BeginRound(ID), at=LATER - 1) is DcaRefusal.NOTHING_TO_DO
     assert event(made, BeginRound(ID), at=LATER) == events.RoundBegan()
     for state in set(State) - {State.ACTIVE}:
-        assert refusal(order(state), BeginRound(ID)) is Refusal.NOTHING_TO_DO
+        assert refusal(order(state), BeginRound(ID)) is DcaRefusal.NOTHING_TO_DO
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_a_fill_starts_only_from_the_order_that_it_was_made_for() -> None:
     started = event(made, StartFill(ID, craft(), made.version))
     assert isinstance(started, events.FillStarted)
     assert (started.attempt.number, started.attempt.kind) == (2, AttemptKind.FILL)
-    assert refusal(made, StartFill(ID, craft(), made.version - 1)) is Refusal.CRAFT_STALE
-    assert refusal(order(), StartFill(ID, craft(), made.version)) is Refusal.CRAFT_STALE
-    assert refusal(order(State.WITHDRAWING), StartFill(ID, craft(), made.version)) is Refusal.CRAFT_STALE
-    assert refusal(order(), AbandonFill(ID, "no", made.version)) is Refusal.CRAFT_STALE
+    assert refusal(made, StartFill(ID, craft(), made.version - 1)) is DcaRefusal.CRAFT_STALE
+    assert refusal(order(), StartFill(ID, craft(), made.version)) is DcaRefusal.CRAFT_STALE
+    assert refusal(order(State.WITHDRAWING), StartFill(ID, craft(), made.version)) is DcaRefusal.CRAFT_STALE
+    assert refusal(order(), AbandonFill(ID, "no", made.version)) is DcaRefusal.CRAFT_STALE
 
 
 def test_a_fill_that_landed_tells_what_it_moved() -> None:
@@ -262,19 +262,19 @@ def test_a_cancel_works_while_no_fill_is_committed(state: State) -> None:
         request_id = REQUEST if state is State.WITHDRAWING else RequestId("new")
         assert event(made, command) == events.CancelRequested(request_id, craft())
         return
-    assert decided(made, command) == Refused(Refusal.STATE_FORBIDS_CANCEL, state=state)
+    assert decided(made, command) == DcaRefused(DcaRefusal.STATE_FORBIDS_CANCEL, state=state)
 
 
 def test_who_may_not_cancel_is_told_that_there_is_no_order() -> None:
-    assert refusal(order(), RequestCancel(ID, MALLORY, REQUEST, None, 0)) is Refusal.ORDER_UNKNOWN
-    assert refusal(None, RequestCancel(ID, MALLORY, REQUEST, None, 0)) is Refusal.ORDER_UNKNOWN
-    assert refusal(order(), confirming(wallet=MALLORY)) is Refusal.ORDER_UNKNOWN
+    assert refusal(order(), RequestCancel(ID, MALLORY, REQUEST, None, 0)) is DcaRefusal.ORDER_UNKNOWN
+    assert refusal(None, RequestCancel(ID, MALLORY, REQUEST, None, 0)) is DcaRefusal.ORDER_UNKNOWN
+    assert refusal(order(), confirming(wallet=MALLORY)) is DcaRefusal.ORDER_UNKNOWN
 
 
 def test_a_craft_of_an_older_order_is_not_kept() -> None:
     made = order()
     command = RequestCancel(ID, made.terms.wallet, REQUEST, craft(), made.version - 1)
-    assert refusal(made, command) is Refusal.CRAFT_STALE
+    assert refusal(made, command) is DcaRefusal.CRAFT_STALE
     assert event(made, replace(command, craft=None)) == events.CancelRequested(REQUEST, None)
 
 
@@ -297,22 +297,22 @@ def test_a_confirm_starts_the_withdrawal_once() -> None:
 
 @pytest.mark.parametrize("state", [State.DEPOSITING, State.ACTIVE, State.ROUND_DUE, State.EXECUTING, State.COMPLETED])
 def test_a_confirm_of_what_was_not_cancelled(state: State) -> None:
-    assert refusal(order(state), confirming()) is Refusal.NOT_CANCELLED
+    assert refusal(order(state), confirming()) is DcaRefusal.NOT_CANCELLED
 
 
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"request_id": RequestId("other")}, Refusal.WITHDRAWAL_UNKNOWN),
-        ({"submission": submission(b"other")}, Refusal.TRANSACTION_OTHER),
-        ({"submission": submission(fault=SubmissionFault.UNSIGNED)}, Refusal.TRANSACTION_UNSIGNED),
-        ({"submission": submission(fault=SubmissionFault.WRONG_SIGNATURE)}, Refusal.TRANSACTION_WRONG_SIGNATURE),
-        ({"submission": submission(fault=SubmissionFault.NOT_CANONICAL)}, Refusal.TRANSACTION_NOT_CANONICAL),
-        ({"block_height": 151}, Refusal.WITHDRAWAL_EXPIRED),
-        ({"flaw": "no lamports"}, Refusal.WITHDRAWAL_UNPAYABLE),
+        ({"request_id": RequestId("other")}, DcaRefusal.WITHDRAWAL_UNKNOWN),
+        ({"submission": submission(b"other")}, DcaRefusal.TRANSACTION_OTHER),
+        ({"submission": submission(fault=SubmissionFault.UNSIGNED)}, DcaRefusal.TRANSACTION_UNSIGNED),
+        ({"submission": submission(fault=SubmissionFault.WRONG_SIGNATURE)}, DcaRefusal.TRANSACTION_WRONG_SIGNATURE),
+        ({"submission": submission(fault=SubmissionFault.NOT_CANONICAL)}, DcaRefusal.TRANSACTION_NOT_CANONICAL),
+        ({"block_height": 151}, DcaRefusal.WITHDRAWAL_EXPIRED),
+        ({"flaw": "no lamports"}, DcaRefusal.WITHDRAWAL_UNPAYABLE),
     ],
 )
-def test_a_confirm_that_is_refused(more: dict[str, Any], expected: Refusal) -> None:
+def test_a_confirm_that_is_refused(more: dict[str, Any], expected: DcaRefusal) -> None:
     assert refusal(order(State.WITHDRAWING), confirming(**more)) is expected
 
 
@@ -320,16 +320,16 @@ def test_a_withdrawal_that_failed_says_so_from_then_on() -> None:
     made = order(State.WITHDRAWING, attempts=2, attempt=attempt(AttemptKind.WITHDRAWAL))
     rejected = event(made, ResolveAttempt(ID, 2, REJECTED, TXID, "no", at_close=True))
     assert rejected == events.WithdrawalFailed(TXID, "no", close_rejected=True)
-    assert refusal(evolve(made, rejected, LATER), confirming()) is Refusal.WITHDRAWAL_REJECTED
+    assert refusal(evolve(made, rejected, LATER), confirming()) is DcaRefusal.WITHDRAWAL_REJECTED
     dead = event(made, ResolveAttempt(ID, 2, DEAD, TXID, None))
-    assert refusal(evolve(made, dead, LATER), confirming()) is Refusal.WITHDRAWAL_EXPIRED
+    assert refusal(evolve(made, dead, LATER), confirming()) is DcaRefusal.WITHDRAWAL_EXPIRED
 
 
 def test_a_newer_cancel_replaces_the_older_withdrawal() -> None:
     made = order(State.WITHDRAWING)
     again = event(made, RequestCancel(ID, made.terms.wallet, REQUEST, craft(b"newer"), made.version))
     after = evolve(made, again, LATER)
-    assert refusal(after, confirming()) is Refusal.WITHDRAWAL_SUPERSEDED
+    assert refusal(after, confirming()) is DcaRefusal.WITHDRAWAL_SUPERSEDED
     assert isinstance(event(after, confirming(submission=submission(b"newer"))), events.WithdrawalStarted)
 
 
@@ -347,10 +347,10 @@ def test_an_account_that_dust_left_open_is_swept() -> None:
     made = order(State.COMPLETED, sweep_due=True)
     assert isinstance(event(made, StartSweep(ID, craft(), made.version)), events.SweepStarted)
     assert event(made, StartSweep(ID, None, made.version)) == events.SweepDone(None, NOTHING)
-    assert refusal(order(State.COMPLETED), StartSweep(ID, None, made.version)) is Refusal.CRAFT_STALE
+    assert refusal(order(State.COMPLETED), StartSweep(ID, None, made.version)) is DcaRefusal.CRAFT_STALE
     failing = order(State.COMPLETED, sweep_due=True, attempts=2, attempt=attempt(AttemptKind.SWEEP))
     failed = event(failing, ResolveAttempt(ID, 2, REJECTED, TXID, "no"))
     assert failed == events.SweepFailed(Instant(LATER + 1_000))
     paused = evolve(failing, failed, LATER)
-    assert refusal(paused, EndPause(ID), at=LATER + 999) is Refusal.NOTHING_TO_DO
+    assert refusal(paused, EndPause(ID), at=LATER + 999) is DcaRefusal.NOTHING_TO_DO
     assert event(paused, EndPause(ID), at=LATER + 1_000) == events.PauseEnded()

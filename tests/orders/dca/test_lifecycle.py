@@ -16,7 +16,7 @@ from countermand.orders.dca.model.lifecycle import (
     place,
     work_due,
 )
-from countermand.orders.dca.model.order import DcaOrder, Plan, State
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan, State
 from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
 from countermand.values.holding import Overdrawn
 from countermand.values.instant import Instant
@@ -224,4 +224,4 @@ def test_active_orders_stay_in_memory_where_they_are_counted(state: State) -> No
     ("interval_s", "window_s"), [(60, 30), (61, 30), (100, 50), (3_600, 1_800), (14_400, 7_200), (31_536_000, 7_200)]
 )
 def test_the_retry_window_is_half_an_interval_from_30_s_to_2_h(interval_s: int, window_s: int) -> None:
-    assert Plan(2, interval_s, None, None).retry_window_s == window_s
+    assert DcaPlan(2, interval_s, None, None).retry_window_s == window_s

@@ -10,10 +10,10 @@ from countermand.orders.dca.bodies import decode_order, decode_stored
 from countermand.orders.dca.journal import BODIES
 from countermand.orders.dca.model.live_orders import LiveOrders
 from countermand.orders.dca.model.order import State
-from countermand.orders.dca.model.refusals import Refusal, Refused
+from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused
 from countermand.orders.dca.records import decode_told, history_of
 from countermand.orders.shards import DCA_SHARD
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.values.identity import OrderId, RequestId
 from countermand.values.instant import Instant
 from countermand.values.transactions import TransactionOutcome
@@ -81,7 +81,7 @@ async def test_a_due_round_can_be_cancelled_until_its_fill_is_committed() -> Non
         await it.opens()
         assert (await it.order()).state is State.ROUND_DUE
         cancelled = await it.shard.submit(cancelling())
-        assert isinstance(cancelled, Answer)
+        assert isinstance(cancelled, Decided)
         assert cancelled.order.state is State.WITHDRAWING
         await it.advances(10 * HOUR_MS)
         assert (await it.order()).state is State.WITHDRAWING, "no round begins any more"
@@ -166,14 +166,14 @@ async def test_ten_active_orders_a_wallet_of_which_withdrawing_ones_count() -> N
     async with workbench(acting=False) as it:
         for number in range(10):
             await it.opens(f"order {number}")
-        refused = Refused(Refusal.TOO_MANY_ACTIVE)
+        refused = DcaRefused(DcaRefusal.TOO_MANY_ACTIVE)
         assert await it.shard.submit(placing("eleventh")) == refused
-        assert isinstance(await it.shard.submit(placing("order 3")), Answer), "a repetition is no other order"
+        assert isinstance(await it.shard.submit(placing("order 3")), Decided), "a repetition is no other order"
         await it.shard.submit(cancelling("order 0"))
         assert await it.shard.submit(placing("eleventh")) == refused
         theirs = deposit(order_id=OrderId("theirs"), request_id=RequestId("theirs"), wallet=MALLORY)
         placed = await it.shard.submit(placing("theirs", wallet=MALLORY, deposit=theirs))
-        assert isinstance(placed, Answer), "each wallet has ten"
+        assert isinstance(placed, Decided), "each wallet has ten"
 
 
 @under_virtual_time
@@ -183,7 +183,7 @@ async def test_the_limit_is_counted_again_after_a_restart() -> None:
             await it.opens(f"order {number}")
         database = it.store.database
     async with workbench(database, acting=False) as again:
-        assert await again.shard.submit(placing("eleventh")) == Refused(Refusal.TOO_MANY_ACTIVE)
+        assert await again.shard.submit(placing("eleventh")) == DcaRefused(DcaRefusal.TOO_MANY_ACTIVE)
 
 
 @under_virtual_time
@@ -213,12 +213,12 @@ async def test_no_answer_leaves_before_its_commit_and_a_lost_one_is_unknown() ->
         await quiet()
         assert not placing_it.done()
         trouble.release(BEFORE_COMMIT)
-        assert isinstance(await placing_it, Answer)
+        assert isinstance(await placing_it, Decided)
         trouble.raises[AFTER_COMMIT] = [CommitUnknown("lost")]
         with pytest.raises(CommitUnknown):
             await it.shard.submit(cancelling())
         again = await it.shard.submit(cancelling())
-        assert again == Refused(Refusal.STATE_FORBIDS_CANCEL, state=State.DEPOSITING)
+        assert again == DcaRefused(DcaRefusal.STATE_FORBIDS_CANCEL, state=State.DEPOSITING)
 
 
 async def lived(it: Workbench) -> None:

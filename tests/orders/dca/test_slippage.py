@@ -3,14 +3,14 @@
 import pytest
 
 from countermand.orders.dca.model.slippage import cents_of, least_of
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.values.quantities import BaseUnits
 from tests.orders.dca.samples import usd
 
 
-def market(sold: int = 1, bought: int = 150) -> Market:
+def market(sold: int = 1, bought: int = 150) -> PairPrices:
     """Six decimals are sold for nine."""
-    return Market(usd(sold), 6, usd(bought), 9)
+    return PairPrices(usd(sold), 6, usd(bought), 9)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_round_gives_97_percent_of_its_worth_at_least(amount: int, least: int)
 
 
 def test_no_swap_pays_the_fraction_of_a_unit() -> None:
-    dear = Market(usd(1), 0, usd(3), 0)
+    dear = PairPrices(usd(1), 0, usd(3), 0)
     assert least_of(BaseUnits(32), dear) == 10, "97 % of 10.67 are 10.35, and 11 is more than there is"
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.orders.recurring.model.decide import CycleBounds, RecurringRefusal, RecurringRefused, bounds_of_cycle
+from countermand.orders.recurring.model.decide import CycleBounds, bounds_of_cycle
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice, RecurringTerms
+from countermand.orders.recurring.model.refusals import RecurringRefusal, RecurringRefused
 from countermand.values.identity import Mint, Wallet
 from countermand.values.quantities import U64_MAX, BaseUnits, exact
 from countermand.values.structs import replace

@@ -11,8 +11,8 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import Message
 
-from countermand.orders.recurring.model.decide import RecurringRefusal, RecurringRefused
 from countermand.orders.recurring.model.order import RecurringOrder, RecurringTerms
+from countermand.orders.recurring.model.refusals import RecurringRefusal, RecurringRefused
 from countermand.orders.recurring.service import RecurringService
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder

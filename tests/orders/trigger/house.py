@@ -15,7 +15,7 @@ from countermand.kernel.ids import Ids
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.service import OrderRequest, TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.transactions import TriggerTransactions
@@ -107,7 +107,7 @@ class House:
 
     async def place(
         self, by: Keypair, condition: Condition, amount: int = ONE_SOL, expires_in: int = HOUR
-    ) -> PlaceAnswer[OrderGroup, Refused]:
+    ) -> PlaceAnswer[OrderGroup, TriggerRefused]:
         return await self.orders.place(self.request(by, await self.deposit(by, amount), condition, expires_in))
 
     async def placed(self, by: Keypair, condition: Condition, amount: int = ONE_SOL) -> OrderId:

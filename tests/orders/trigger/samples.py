@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from countermand.orders.trigger.model.commands import PlaceOrder, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Progress, Role, State, Terms
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Progress, Role, State, TriggerTerms
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
@@ -39,7 +39,7 @@ def attempt(kind: AttemptKind, number: int = 2, made: UnsignedTransaction | None
 
 
 def order(state: State = State.OPEN, **more: Any) -> OrderGroup:
-    terms = Terms(ALICE, Family.SINGLE, SOL, USDC, SOL, Address("account"), DEPOSITED)
+    terms = TriggerTerms(ALICE, Family.SINGLE, SOL, USDC, SOL, Address("account"), DEPOSITED)
     group = OrderGroup(
         id=ID,
         terms=terms,

@@ -16,7 +16,7 @@ from countermand.orders.trigger.ports import TriggerBatch
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.ports import OrderBody
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.services.prices import Prices
 from countermand.values.identity import Address, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -189,16 +189,16 @@ class Workbench:
     told: list[tuple[tuple[OrderGroup, ...], bool]]
     running: asyncio.Task[None]
 
-    async def place(self, order_id: str = "order", **more: Any) -> Answer[OrderGroup]:
+    async def place(self, order_id: str = "order", **more: Any) -> Decided[OrderGroup]:
         answer = await self.shard.submit(placing(order_id, **more))
-        assert isinstance(answer, Answer), answer
+        assert isinstance(answer, Decided), answer
         return answer
 
     async def opens(self, order_id: str = "order", **more: Any) -> None:
         """Places it, and its deposit lands."""
         answer = await self.place(order_id, **more)
         landed = ResolveAttempt(answer.order.id, 1, TransactionOutcome.LANDED, Signature("deposit"), None)
-        assert isinstance(await self.shard.submit(landed), Answer)
+        assert isinstance(await self.shard.submit(landed), Decided)
 
     def has(self, order_id: str) -> bool:
         """In memory."""

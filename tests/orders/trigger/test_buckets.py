@@ -7,7 +7,7 @@ import pytest
 from countermand.orders.shards import ONE_TRIGGER_SHARD, TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.model.commands import PlaceOrder, RequestCancel
 from countermand.orders.trigger.rows import vault_row
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_of
 from countermand.values.identity import OrderId, RequestId
 from countermand.values.structs import replace
@@ -61,7 +61,7 @@ def test_a_bucket_without_an_owner_or_with_two_is_refused(ranges: dict[int, Buck
 async def test_an_order_is_found_by_its_row_whatever_its_id_says() -> None:
     async with workbench(MemoryDatabase(), owners=HALVES) as it:
         placed = await it.shard.submit(placing(MISLEADING))
-        assert isinstance(placed, Answer)
+        assert isinstance(placed, Decided)
     async with workbench(it.store.database, owners=HALVES) as again:
         loaded = await again.shard.committed(MISLEADING)
         assert loaded is not None

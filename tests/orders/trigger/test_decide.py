@@ -17,7 +17,7 @@ from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.decide import OrderCommand, decide
 from countermand.orders.trigger.model.lifecycle import evolve
 from countermand.orders.trigger.model.order import Family, OrderGroup, State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, Bps
@@ -57,8 +57,8 @@ def names(decision: object) -> list[str]:
     return [type(event).__name__ for event in decision]
 
 
-def refusal(decision: object) -> Refusal:
-    assert isinstance(decision, Refused), decision
+def refusal(decision: object) -> TriggerRefusal:
+    assert isinstance(decision, TriggerRefused), decision
     return decision.refusal
 
 
@@ -77,35 +77,43 @@ def test_an_order_is_placed_with_its_deposit_as_the_first_attempt() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why", "detail"),
     [
-        ({"wallet": MALLORY}, Refusal.DEPOSIT_UNLIKE_CRAFT, "userPubkey"),
-        ({"input_mint": USDC}, Refusal.DEPOSIT_UNLIKE_CRAFT, "inputMint"),
-        ({"output_mint": SOL}, Refusal.DEPOSIT_UNLIKE_CRAFT, "outputMint"),
-        ({"amount": BaseUnits(999)}, Refusal.DEPOSIT_UNLIKE_CRAFT, "inputAmount"),
-        ({"family": Family.OCO}, Refusal.DEPOSIT_UNLIKE_CRAFT, "orderType"),
-        ({"expires_at": NOW.at}, Refusal.EXPIRY_PAST, ""),
-        ({"submission": submission(b"", fault=SubmissionFault.NOT_A_TRANSACTION)}, Refusal.TRANSACTION_UNREADABLE, ""),
+        ({"wallet": MALLORY}, TriggerRefusal.DEPOSIT_UNLIKE_CRAFT, "wallet"),
+        ({"input_mint": USDC}, TriggerRefusal.DEPOSIT_UNLIKE_CRAFT, "input_mint"),
+        ({"output_mint": SOL}, TriggerRefusal.DEPOSIT_UNLIKE_CRAFT, "output_mint"),
+        ({"amount": BaseUnits(999)}, TriggerRefusal.DEPOSIT_UNLIKE_CRAFT, "amount"),
+        ({"family": Family.OCO}, TriggerRefusal.DEPOSIT_UNLIKE_CRAFT, "family"),
+        ({"expires_at": NOW.at}, TriggerRefusal.EXPIRY_PAST, ""),
+        (
+            {"submission": submission(b"", fault=SubmissionFault.NOT_A_TRANSACTION)},
+            TriggerRefusal.TRANSACTION_UNREADABLE,
+            "",
+        ),
         (
             {"submission": submission(b"deposit", fault=SubmissionFault.NOT_CANONICAL)},
-            Refusal.TRANSACTION_NOT_CANONICAL,
+            TriggerRefusal.TRANSACTION_NOT_CANONICAL,
             "",
         ),
-        ({"submission": submission(b"other")}, Refusal.TRANSACTION_OTHER, "accounts"),
-        ({"submission": submission(b"deposit", fault=SubmissionFault.UNSIGNED)}, Refusal.TRANSACTION_UNSIGNED, ""),
+        ({"submission": submission(b"other")}, TriggerRefusal.TRANSACTION_OTHER, "accounts"),
+        (
+            {"submission": submission(b"deposit", fault=SubmissionFault.UNSIGNED)},
+            TriggerRefusal.TRANSACTION_UNSIGNED,
+            "",
+        ),
         (
             {"submission": submission(b"deposit", fault=SubmissionFault.WRONG_SIGNATURE)},
-            Refusal.TRANSACTION_WRONG_SIGNATURE,
+            TriggerRefusal.TRANSACTION_WRONG_SIGNATURE,
             "",
         ),
-        ({"flaw": "insufficient funds"}, Refusal.DEPOSIT_FLAWED, "insufficient funds"),
+        ({"flaw": "insufficient funds"}, TriggerRefusal.DEPOSIT_FLAWED, "insufficient funds"),
     ],
 )
-def test_what_makes_an_order_refused(wrong: dict[str, object], why: Refusal, detail: str) -> None:
-    assert decide(None, place(**wrong), NOW) == Refused(why, detail=detail)
+def test_what_makes_an_order_refused(wrong: dict[str, object], why: TriggerRefusal, detail: str) -> None:
+    assert decide(None, place(**wrong), NOW) == TriggerRefused(why, detail=detail)
 
 
 def test_the_earlier_of_two_faults_is_told() -> None:
     both = place(amount=BaseUnits(1), expires_at=NOW.at, flaw="poor")
-    assert refusal(decide(None, both, NOW)) is Refusal.DEPOSIT_UNLIKE_CRAFT
+    assert refusal(decide(None, both, NOW)) is TriggerRefusal.DEPOSIT_UNLIKE_CRAFT
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.DEPOSIT_FAILED])
@@ -126,7 +134,7 @@ def test_placing_again_with_other_fields_is_a_duplicate_deposit() -> None:
         {"submission": submission(b"another message")},
     )
     for other in others:
-        assert refusal(decide(order(), place(**other), NOW)) is Refusal.DEPOSIT_DUPLICATE, other
+        assert refusal(decide(order(), place(**other), NOW)) is TriggerRefusal.DEPOSIT_DUPLICATE, other
 
 
 def test_placing_again_repeats_what_was_asked_for_first_however_the_order_was_amended_since() -> None:
@@ -135,15 +143,15 @@ def test_placing_again_repeats_what_was_asked_for_first_however_the_order_was_am
         group = evolve(group, events.OrderAmended((leg(dollars=dollars),), Instant(EXPIRES_AT + dollars)), PLACED_AT)
     as_it_is = place(legs=group.legs, expires_at=group.expires_at)
     assert decide(group, place(), NOW) == ()
-    assert refusal(decide(group, as_it_is, NOW)) is Refusal.DEPOSIT_DUPLICATE
+    assert refusal(decide(group, as_it_is, NOW)) is TriggerRefusal.DEPOSIT_DUPLICATE
 
 
 def test_a_deposit_that_failed_stays_failed() -> None:
-    assert refusal(decide(order(State.DEPOSIT_FAILED), place(), NOW)) is Refusal.DEPOSIT_FAILED_BEFORE
+    assert refusal(decide(order(State.DEPOSIT_FAILED), place(), NOW)) is TriggerRefusal.DEPOSIT_FAILED_BEFORE
 
 
 def test_an_unknown_craft_of_another_wallet_is_nobodys() -> None:
-    assert refusal(decide(None, place(deposit=deposit(wallet=MALLORY)), NOW)) is Refusal.DEPOSIT_UNLIKE_CRAFT
+    assert refusal(decide(None, place(deposit=deposit(wallet=MALLORY)), NOW)) is TriggerRefusal.DEPOSIT_UNLIKE_CRAFT
 
 
 # --- the deposit's outcome
@@ -175,10 +183,10 @@ def test_a_deposit_that_cannot_land_ends_the_order(outcome: TransactionOutcome) 
 
 
 def test_an_outcome_is_learnt_once() -> None:
-    assert refusal(decide(order(State.OPEN), resolve(TransactionOutcome.LANDED), NOW)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(order(State.OPEN), resolve(TransactionOutcome.LANDED), NOW)) is TriggerRefusal.NOTHING_TO_DO
     assert (
         refusal(decide(order(State.EXECUTING), resolve(TransactionOutcome.LANDED, number=1), NOW))
-        is Refusal.NOTHING_TO_DO
+        is TriggerRefusal.NOTHING_TO_DO
     )
 
 
@@ -204,22 +212,22 @@ def test_a_price_at_or_beyond_the_trigger_triggers(direction: Direction, dollars
     group = order(legs=(leg(direction),))
     decision = decide(group, observe(dollars), Moment(NOW.at, usd(dollars)))
     assert (names(decision) if triggers else refusal(decision)) == (
-        ["OrderTriggered"] if triggers else Refusal.NOTHING_TO_DO
+        ["OrderTriggered"] if triggers else TriggerRefusal.NOTHING_TO_DO
     )
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.OPEN])
 def test_a_price_triggers_only_what_is_open(state: State) -> None:
-    assert refusal(decide(order(state), observe(300), CROSSED)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(order(state), observe(300), CROSSED)) is TriggerRefusal.NOTHING_TO_DO
 
 
 def test_no_price_triggers_at_the_very_instant_of_expiry() -> None:
-    assert refusal(decide(order(), observe(300), LATE)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(order(), observe(300), LATE)) is TriggerRefusal.NOTHING_TO_DO
 
 
 def test_a_pause_holds_back_a_price_but_not_a_decree() -> None:
     paused = order(retry_at=Instant(PLACED_AT + 99))
-    assert refusal(decide(paused, observe(300), CROSSED)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(paused, observe(300), CROSSED)) is TriggerRefusal.NOTHING_TO_DO
     assert names(decide(paused, observe(300, at_once=True), CROSSED)) == ["OrderTriggered"]
 
 
@@ -228,20 +236,20 @@ def test_a_pause_ends_with_a_look_at_the_price() -> None:
     assert names(decide(paused, commands.EndPause(ID), NOW)) == ["PauseEnded"]
     assert names(decide(paused, commands.EndPause(ID), CROSSED)) == ["PauseEnded", "OrderTriggered"]
     early = Moment(Instant(NOW.at - 1), usd(200))
-    assert refusal(decide(paused, commands.EndPause(ID), early)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(paused, commands.EndPause(ID), early)) is TriggerRefusal.NOTHING_TO_DO
 
 
 def test_a_fill_starts_from_what_it_was_made_from() -> None:
     ready = order(State.TRIGGERED)
     assert names(decide(ready, commands.StartFill(ID, craft(), ready.version), NOW)) == ["FillStarted"]
-    assert refusal(decide(ready, commands.StartFill(ID, craft(), ready.version - 1), NOW)) is Refusal.CRAFT_STALE
+    assert refusal(decide(ready, commands.StartFill(ID, craft(), ready.version - 1), NOW)) is TriggerRefusal.CRAFT_STALE
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.TRIGGERED])
 def test_a_fill_starts_in_no_other_state(state: State) -> None:
     group = order(state)
-    assert refusal(decide(group, commands.StartFill(ID, craft(), group.version), NOW)) is Refusal.CRAFT_STALE
-    assert refusal(decide(group, commands.AbandonFill(ID, "no", group.version), NOW)) is Refusal.CRAFT_STALE
+    assert refusal(decide(group, commands.StartFill(ID, craft(), group.version), NOW)) is TriggerRefusal.CRAFT_STALE
+    assert refusal(decide(group, commands.AbandonFill(ID, "no", group.version), NOW)) is TriggerRefusal.CRAFT_STALE
 
 
 @pytest.mark.parametrize(
@@ -270,7 +278,7 @@ def test_what_a_fill_leaves_is_judged_by_the_next_turn(moment: Moment, expected:
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.PARTLY_FILLED])
 def test_nothing_else_is_resumed(state: State) -> None:
-    assert refusal(decide(order(state), commands.ResumeOrder(ID), NOW)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(order(state), commands.ResumeOrder(ID), NOW)) is TriggerRefusal.NOTHING_TO_DO
 
 
 @pytest.mark.parametrize(
@@ -285,7 +293,7 @@ def test_of_what_a_last_fill_gives_back_the_own_rest_comes_first(
     filling = progressed(filling, attempt=replace(attempt(AttemptKind.FILL), craft=last))
     swap = SwapAmounts(BaseUnits(used), BaseUnits(5), BaseUnits(came_back))
     decision = decide(filling, replace(resolve(TransactionOutcome.LANDED, 2), swap=swap), NOW)
-    assert not isinstance(decision, Refused)
+    assert not isinstance(decision, TriggerRefused)
     (landed,) = decision
     assert isinstance(landed, events.FillLanded)
     assert (landed.returned, landed.dust, landed.closed) == (BaseUnits(returned), BaseUnits(dust), closes)
@@ -332,12 +340,12 @@ def test_time_ends_only_what_is_not_in_flight(state: State) -> None:
     if state in (State.OPEN, State.TRIGGERED):
         assert names(decision) == ["OrderExpired"]
     else:
-        assert refusal(decision) is Refusal.NOTHING_TO_DO
+        assert refusal(decision) is TriggerRefusal.NOTHING_TO_DO
 
 
 def test_nothing_expires_early() -> None:
     early = Moment(Instant(EXPIRES_AT - 1))
-    assert refusal(decide(order(), commands.ExpireOrder(ID), early)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(order(), commands.ExpireOrder(ID), early)) is TriggerRefusal.NOTHING_TO_DO
 
 
 # --- amending
@@ -367,26 +375,26 @@ def test_an_amendment_through_the_market_triggers_in_the_same_turn() -> None:
 @pytest.mark.parametrize(
     ("state", "why"),
     [
-        (State.DEPOSITING, Refusal.STATE_FORBIDS_AMENDMENT),
-        (State.TRIGGERED, Refusal.FILL_UNDER_WAY),
-        (State.EXECUTING, Refusal.FILL_UNDER_WAY),
-        (State.EXPIRED, Refusal.STATE_FORBIDS_AMENDMENT),
-        (State.WITHDRAWING, Refusal.STATE_FORBIDS_AMENDMENT),
-        (State.FILLED, Refusal.STATE_FORBIDS_AMENDMENT),
-        (State.CANCELLED, Refusal.STATE_FORBIDS_AMENDMENT),
-        (State.DEPOSIT_FAILED, Refusal.STATE_FORBIDS_AMENDMENT),
+        (State.DEPOSITING, TriggerRefusal.STATE_FORBIDS_AMENDMENT),
+        (State.TRIGGERED, TriggerRefusal.FILL_UNDER_WAY),
+        (State.EXECUTING, TriggerRefusal.FILL_UNDER_WAY),
+        (State.EXPIRED, TriggerRefusal.STATE_FORBIDS_AMENDMENT),
+        (State.WITHDRAWING, TriggerRefusal.STATE_FORBIDS_AMENDMENT),
+        (State.FILLED, TriggerRefusal.STATE_FORBIDS_AMENDMENT),
+        (State.CANCELLED, TriggerRefusal.STATE_FORBIDS_AMENDMENT),
+        (State.DEPOSIT_FAILED, TriggerRefusal.STATE_FORBIDS_AMENDMENT),
     ],
 )
-def test_only_an_open_order_is_amended(state: State, why: Refusal) -> None:
-    assert decide(order(state), amend(price=usd(210)), NOW) == Refused(why, state=state)
+def test_only_an_open_order_is_amended(state: State, why: TriggerRefusal) -> None:
+    assert decide(order(state), amend(price=usd(210)), NOW) == TriggerRefused(why, state=state)
 
 
 def test_an_amendment_is_refused_in_order_of_precedence() -> None:
     foreign = replace(amend(price=usd(1)), wallet=MALLORY)
-    assert refusal(decide(None, foreign, NOW)) is Refusal.ORDER_UNKNOWN
-    assert refusal(decide(order(State.FILLED), foreign, NOW)) is Refusal.ORDER_FOREIGN
-    assert refusal(decide(order(), amend(Family.OCO), NOW)) is Refusal.AMENDMENT_UNLIKE_ORDER
-    assert refusal(decide(order(), amend(expires_at=NOW.at), NOW)) is Refusal.EXPIRY_PAST
+    assert refusal(decide(None, foreign, NOW)) is TriggerRefusal.ORDER_UNKNOWN
+    assert refusal(decide(order(State.FILLED), foreign, NOW)) is TriggerRefusal.ORDER_FOREIGN
+    assert refusal(decide(order(), amend(Family.OCO), NOW)) is TriggerRefusal.AMENDMENT_UNLIKE_ORDER
+    assert refusal(decide(order(), amend(expires_at=NOW.at), NOW)) is TriggerRefusal.EXPIRY_PAST
 
 
 # --- cancelling
@@ -400,23 +408,23 @@ def cancel(group: OrderGroup | None = None, request_id: str = "cancellation", ma
 @pytest.mark.parametrize(
     ("state", "why"),
     [
-        (State.DEPOSITING, Refusal.STATE_FORBIDS_CANCEL),
+        (State.DEPOSITING, TriggerRefusal.STATE_FORBIDS_CANCEL),
         (State.OPEN, None),
         (State.TRIGGERED, None),
-        (State.EXECUTING, Refusal.FILL_UNDER_WAY),
+        (State.EXECUTING, TriggerRefusal.FILL_UNDER_WAY),
         (State.EXPIRED, None),
         (State.WITHDRAWING, None),
-        (State.FILLED, Refusal.STATE_FORBIDS_CANCEL),
-        (State.CANCELLED, Refusal.STATE_FORBIDS_CANCEL),
-        (State.DEPOSIT_FAILED, Refusal.STATE_FORBIDS_CANCEL),
+        (State.FILLED, TriggerRefusal.STATE_FORBIDS_CANCEL),
+        (State.CANCELLED, TriggerRefusal.STATE_FORBIDS_CANCEL),
+        (State.DEPOSIT_FAILED, TriggerRefusal.STATE_FORBIDS_CANCEL),
     ],
 )
-def test_which_states_can_be_cancelled(state: State, why: Refusal | None) -> None:
+def test_which_states_can_be_cancelled(state: State, why: TriggerRefusal | None) -> None:
     decision = decide(order(state), cancel(), NOW)
     if why is None:
         assert decision == (events.CancelRequested(REQUEST, craft(b"new")),)
     else:
-        assert decision == Refused(why, state=state)
+        assert decision == TriggerRefused(why, state=state)
 
 
 def test_a_cancel_wins_over_a_crossing_that_nothing_is_committed_for() -> None:
@@ -434,13 +442,13 @@ def test_a_cancel_beside_a_co_signed_withdrawal_changes_nothing() -> None:
 
 def test_a_stale_craft_is_made_again_but_none_is_good_enough() -> None:
     stale = replace(cancel(), made_from=6)
-    assert refusal(decide(order(), stale, NOW)) is Refusal.CRAFT_STALE
+    assert refusal(decide(order(), stale, NOW)) is TriggerRefusal.CRAFT_STALE
     assert names(decide(order(), replace(stale, craft=None), NOW)) == ["CancelRequested"]
 
 
 def test_nobody_cancels_for_another() -> None:
-    assert refusal(decide(order(State.FILLED), replace(cancel(), wallet=MALLORY), NOW)) is Refusal.ORDER_FOREIGN
-    assert refusal(decide(None, cancel(), NOW)) is Refusal.ORDER_UNKNOWN
+    assert refusal(decide(order(State.FILLED), replace(cancel(), wallet=MALLORY), NOW)) is TriggerRefusal.ORDER_FOREIGN
+    assert refusal(decide(None, cancel(), NOW)) is TriggerRefusal.ORDER_UNKNOWN
 
 
 # --- confirming
@@ -483,31 +491,31 @@ FORMER = Withdrawal(
 @pytest.mark.parametrize(
     ("command", "why"),
     [
-        (confirm(request_id="unknown"), Refusal.WITHDRAWAL_UNKNOWN),
-        (confirm(b"", fault=SubmissionFault.NOT_A_TRANSACTION), Refusal.TRANSACTION_UNREADABLE),
-        (confirm(fault=SubmissionFault.NOT_CANONICAL), Refusal.TRANSACTION_NOT_CANONICAL),
-        (confirm(b"rejected"), Refusal.WITHDRAWAL_REJECTED),
-        (confirm(b"dead"), Refusal.WITHDRAWAL_EXPIRED),
-        (confirm(b"superseded"), Refusal.WITHDRAWAL_SUPERSEDED),
-        (confirm(b"superseded", height=151), Refusal.WITHDRAWAL_EXPIRED),
-        (confirm(b"tampered"), Refusal.TRANSACTION_OTHER),
-        (confirm(fault=SubmissionFault.UNSIGNED), Refusal.TRANSACTION_UNSIGNED),
-        (confirm(fault=SubmissionFault.WRONG_SIGNATURE), Refusal.TRANSACTION_WRONG_SIGNATURE),
-        (confirm(height=151), Refusal.WITHDRAWAL_EXPIRED),
+        (confirm(request_id="unknown"), TriggerRefusal.WITHDRAWAL_UNKNOWN),
+        (confirm(b"", fault=SubmissionFault.NOT_A_TRANSACTION), TriggerRefusal.TRANSACTION_UNREADABLE),
+        (confirm(fault=SubmissionFault.NOT_CANONICAL), TriggerRefusal.TRANSACTION_NOT_CANONICAL),
+        (confirm(b"rejected"), TriggerRefusal.WITHDRAWAL_REJECTED),
+        (confirm(b"dead"), TriggerRefusal.WITHDRAWAL_EXPIRED),
+        (confirm(b"superseded"), TriggerRefusal.WITHDRAWAL_SUPERSEDED),
+        (confirm(b"superseded", height=151), TriggerRefusal.WITHDRAWAL_EXPIRED),
+        (confirm(b"tampered"), TriggerRefusal.TRANSACTION_OTHER),
+        (confirm(fault=SubmissionFault.UNSIGNED), TriggerRefusal.TRANSACTION_UNSIGNED),
+        (confirm(fault=SubmissionFault.WRONG_SIGNATURE), TriggerRefusal.TRANSACTION_WRONG_SIGNATURE),
+        (confirm(height=151), TriggerRefusal.WITHDRAWAL_EXPIRED),
     ],
 )
-def test_what_a_confirm_is_refused_for(command: ConfirmCancel, why: Refusal) -> None:
+def test_what_a_confirm_is_refused_for(command: ConfirmCancel, why: TriggerRefusal) -> None:
     assert refusal(decide(order(State.WITHDRAWING, withdrawal=FORMER), command, NOW)) is why
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.EXECUTING, State.FILLED, State.EXPIRED])
 def test_there_is_nothing_to_confirm_without_a_cancel(state: State) -> None:
-    assert refusal(decide(order(state), confirm(), NOW)) is Refusal.WITHDRAWAL_UNKNOWN
+    assert refusal(decide(order(state), confirm(), NOW)) is TriggerRefusal.WITHDRAWAL_UNKNOWN
 
 
 def test_nothing_is_co_signed_while_there_is_no_craft() -> None:
     group = order(State.WITHDRAWING, withdrawal=Withdrawal(REQUEST, None))
-    assert refusal(decide(group, confirm(), NOW)) is Refusal.WITHDRAWAL_UNKNOWN
+    assert refusal(decide(group, confirm(), NOW)) is TriggerRefusal.WITHDRAWAL_UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -531,7 +539,7 @@ def test_a_sweep_closes_what_dust_kept_open() -> None:
     assert names(decide(group, commands.StartSweep(ID, craft(), group.version), NOW)) == ["SweepStarted"]
     assert names(decide(group, commands.StartSweep(ID, None, group.version), NOW)) == ["SweepDone"]
     clean = order(State.FILLED)
-    assert refusal(decide(clean, commands.StartSweep(ID, craft(), clean.version), NOW)) is Refusal.CRAFT_STALE
+    assert refusal(decide(clean, commands.StartSweep(ID, craft(), clean.version), NOW)) is TriggerRefusal.CRAFT_STALE
 
 
 def test_a_failed_sweep_is_tried_again() -> None:
@@ -555,4 +563,4 @@ ABOUT_ONE_ORDER: list[OrderCommand] = [
 
 @pytest.mark.parametrize("command", ABOUT_ONE_ORDER, ids=lambda command: type(command).__name__)
 def test_nothing_happens_to_an_order_that_is_not_there(command: OrderCommand) -> None:
-    assert refusal(decide(None, command, NOW)) is Refusal.ORDER_UNKNOWN
+    assert refusal(decide(None, command, NOW)) is TriggerRefusal.ORDER_UNKNOWN

@@ -18,7 +18,7 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.decide import decide
 from countermand.orders.trigger.model.events import Event, OrderTriggered
 from countermand.orders.trigger.model.lifecycle import evolve, place
-from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, State, Terms
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, State, TriggerTerms
 from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.values.identity import Address
 from countermand.values.instant import Instant, Moment
@@ -313,7 +313,7 @@ BEFORE: Final[Mapping[Family, Mapping[str, tuple[str, ...]]]] = {
 
 def begun(family: Family) -> OrderGroup:
     output = OUTPUT if family is Family.OTOCO else None
-    terms = Terms(ALICE, family, SOL, USDC, SOL, INPUT, DEPOSITED, output)
+    terms = TriggerTerms(ALICE, family, SOL, USDC, SOL, INPUT, DEPOSITED, output)
     return place(ID, events.OrderPlaced(terms, LEGS[family], EXPIRES_AT, attempt(AttemptKind.DEPOSIT, 1)), PLACED_AT)
 
 

@@ -4,7 +4,7 @@ from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.commands import EndPause, ExpireOrder, TriggerOrders
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import OrderGroup, State
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
@@ -24,7 +24,7 @@ def triggered_by(orders: LiveOrders, price: UsdPrice, *, at_once: bool = False) 
     crossed, more = orders.take_crossed(SOL, price, at_once=at_once)
     assert not more
     events = orders.decide(TriggerOrders(SOL, price, at_once, tuple(crossed)), Moment(NOW))
-    assert not isinstance(events, Refused)
+    assert not isinstance(events, TriggerRefused)
     orders.watch_again(crossed)
     return [order_id for order_id, _ in events]
 

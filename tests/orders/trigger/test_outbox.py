@@ -10,7 +10,7 @@ from countermand.kernel.outbox import FILL_WORKERS
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.trigger.model.commands import ConfirmCancel, RequestCancel, ResolveAttempt
 from countermand.orders.trigger.model.order import State
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.values.identity import OrderId, Signature
 from countermand.values.transactions import TransactionOutcome
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT, MemoryDatabase
@@ -211,7 +211,7 @@ async def test_an_order_that_moves_on_while_it_is_worked_on_is_taken_up_again() 
         custody.before = hold
         await asyncio.sleep(1)  # A worker waits for the fate of attempt 2.
         rejected = ResolveAttempt(ORDER, 2, TransactionOutcome.REJECTED, Signature("fill"), "slippage")
-        assert isinstance(await it.shard.submit(rejected), Answer)
+        assert isinstance(await it.shard.submit(rejected), Decided)
         await it.prices.set({SOL: usd(301)}, at_once=True)
         await quiet()
         custody.lands, custody.before = True, None
@@ -290,11 +290,11 @@ async def test_ten_thousand_crossed_orders_keep_no_cancel_waiting() -> None:
         group = await it.shard.peek(last)
         assert group is not None
         cancelled = await it.shard.submit(RequestCancel(last, ALICE, REQUEST, craft(), group.version))
-        assert isinstance(cancelled, Answer)
+        assert isinstance(cancelled, Decided)
         assert cancelled.order.state is State.WITHDRAWING, "crossed, but without an attempt"
         assert it.custody.times("build_fill") - started <= 10 * FILL_WORKERS
         confirmed = await it.shard.submit(ConfirmCancel(last, ALICE, REQUEST, submission(), 0))
-        assert isinstance(confirmed, Answer)
+        assert isinstance(confirmed, Decided)
         await until(it, State.CANCELLED, last)
         assert it.custody.times("build_fill") - started <= 40 * FILL_WORKERS, "a withdrawal does not queue behind fills"
         assert not it.outbox.is_idle()
@@ -313,11 +313,11 @@ async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> No
         await it.prices.set({SOL: usd(300)}, at_once=True)
         await asyncio.sleep(1)
         assert it.custody.times("build_fill") == FILL_WORKERS
-        assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, None, 0)), Answer)
+        assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, None, 0)), Decided)
         group = await it.shard.peek(ORDER)
         assert group is not None
-        assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, craft(), group.version)), Answer)
-        assert isinstance(await it.shard.submit(ConfirmCancel(ORDER, ALICE, REQUEST, submission(), 0)), Answer)
+        assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, craft(), group.version)), Decided)
+        assert isinstance(await it.shard.submit(ConfirmCancel(ORDER, ALICE, REQUEST, submission(), 0)), Decided)
         await until(it, State.CANCELLED)
         await it.place("newcomer")
         await until(it, State.TRIGGERED, OrderId("newcomer"))

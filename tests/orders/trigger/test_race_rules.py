@@ -18,7 +18,7 @@ from countermand.orders.trigger.model.commands import (
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.decide import OrderCommand
 from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role, State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.trigger.model.trailing import Trail
 from countermand.values.identity import OrderId, RequestId, Signature
 from countermand.values.instant import Instant
@@ -65,13 +65,13 @@ async def state_of(it: Workbench, order_id: str = "order") -> State:
     return (await sees(it, order_id)).state
 
 
-async def asks(it: Workbench, command: OrderCommand) -> Refusal | None:
+async def asks(it: Workbench, command: OrderCommand) -> TriggerRefusal | None:
     """Why it was refused, or None."""
     answer = await it.shard.submit(command)
-    return answer.refusal if isinstance(answer, Refused) else None
+    return answer.refusal if isinstance(answer, TriggerRefused) else None
 
 
-async def starts_a_fill(it: Workbench, order_id: str = "order") -> Refusal | None:
+async def starts_a_fill(it: Workbench, order_id: str = "order") -> TriggerRefusal | None:
     group = await sees(it, order_id)
     return await asks(it, StartFill(group.id, craft(b"fill"), group.version))
 
@@ -111,7 +111,7 @@ async def test_at_the_instant_of_its_expiry_no_attempt_starts() -> None:
         await it.opens()
         await price(it, 250)
         now(it, EXPIRES_AT)
-        assert await starts_a_fill(it) is Refusal.CRAFT_STALE
+        assert await starts_a_fill(it) is TriggerRefusal.CRAFT_STALE
         assert await state_of(it) is State.EXPIRED
 
 
@@ -171,7 +171,7 @@ async def test_a_crossed_order_without_an_attempt_can_still_be_cancelled() -> No
         await price(it, 250)
         made_from = (await sees(it)).version
         assert await asks(it, cancelling()) is None
-        assert await asks(it, StartFill(ID, craft(b"fill"), made_from)) is Refusal.CRAFT_STALE
+        assert await asks(it, StartFill(ID, craft(b"fill"), made_from)) is TriggerRefusal.CRAFT_STALE
         assert await state_of(it) is State.WITHDRAWING
 
 
@@ -181,9 +181,9 @@ async def test_from_the_committed_attempt_on_it_cannot() -> None:
         await it.opens()
         await price(it, 250)
         await starts_a_fill(it)
-        assert await asks(it, cancelling()) is Refusal.FILL_UNDER_WAY
+        assert await asks(it, cancelling()) is TriggerRefusal.FILL_UNDER_WAY
         await ends_its_attempt(it, LANDED)
-        assert await asks(it, cancelling()) is Refusal.STATE_FORBIDS_CANCEL
+        assert await asks(it, cancelling()) is TriggerRefusal.STATE_FORBIDS_CANCEL
 
 
 @under_virtual_time
@@ -213,7 +213,7 @@ async def test_only_a_deposit_that_failed_is_an_end_without_a_cancel_and_takes_n
         group = await sees(it)
         assert group.state is State.DEPOSIT_FAILED
         assert (group.progress.posted, group.progress.voided) == (NOTHING, NOTHING)
-        assert await asks(it, cancelling()) is Refusal.STATE_FORBIDS_CANCEL
+        assert await asks(it, cancelling()) is TriggerRefusal.STATE_FORBIDS_CANCEL
 
 
 @under_virtual_time
@@ -304,7 +304,7 @@ async def test_an_amendment_and_a_crossing_come_in_the_order_of_the_shard(amende
             assert await state_of(it) is State.OPEN
         else:
             await price(it, 250)
-            assert await asks(it, away) is Refusal.FILL_UNDER_WAY
+            assert await asks(it, away) is TriggerRefusal.FILL_UNDER_WAY
 
 
 @under_virtual_time
@@ -324,7 +324,7 @@ async def test_a_trailing_order_refuses_an_amendment_that_would_trigger() -> Non
         await it.opens(legs=(STOP,))
         await price(it, 185)
         nearer = AmendOrder(ID, ALICE, Amendment(Family.SINGLE, (LegChange(distance=Bps(500)),), None))
-        assert await asks(it, nearer) is Refusal.TRAILING_TRIGGERS
+        assert await asks(it, nearer) is TriggerRefusal.TRAILING_TRIGGERS
 
 
 # --- trailing

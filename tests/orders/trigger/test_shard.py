@@ -1,4 +1,4 @@
-"""The gate: what leaves it, and when; what it forgets, and how it finds it again."""
+"""The shard: what leaves it, and when; what it forgets, and how it finds it again."""
 
 import asyncio
 
@@ -12,8 +12,8 @@ from countermand.orders.trigger.journal import BODIES
 from countermand.orders.trigger.model.commands import ResolveAttempt
 from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE, LiveOrders
 from countermand.orders.trigger.model.order import State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
+from countermand.orders.vaults.shard import Decided
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
@@ -57,8 +57,8 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
         assert it.stored() == []
         trouble.release(BEFORE_COMMIT)
         placed, refused, read, _ = await asyncio.gather(*waiting)
-        assert isinstance(placed, Answer)
-        assert refused == Refused(Refusal.DEPOSIT_DUPLICATE, order_id=order_id)
+        assert isinstance(placed, Decided)
+        assert refused == TriggerRefused(TriggerRefusal.DEPOSIT_DUPLICATE, order_id=order_id)
         assert read is not None
         assert it.stored() == [order_id]
 
@@ -74,7 +74,7 @@ async def test_an_answer_that_changes_nothing_leaves_only_past_the_fence() -> No
         assert not again.done()
         trouble.release(BEFORE_COMMIT)
         answer = await again
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Decided)
         assert not answer.changed
 
 
@@ -141,7 +141,7 @@ async def test_an_order_that_only_its_owner_can_move_is_forgotten_and_found_agai
         await it.shard.submit(cancelling())
         assert not it.has("order")
         again = await it.shard.submit(cancelling())
-        assert isinstance(again, Answer)
+        assert isinstance(again, Decided)
         assert again.order.state is State.WITHDRAWING
         assert (await it.shard.committed(OrderId("order"))) is not None
 
@@ -153,7 +153,7 @@ async def test_commands_that_race_for_a_forgotten_order_load_it_once_and_come_on
         it.shard.dormant_kept = 0
         await it.opens()
         first = await it.shard.submit(cancelling())
-        assert isinstance(first, Answer)
+        assert isinstance(first, Decided)
         assert not it.has("order")
         it.shard.dormant_kept = 1
         trouble.hold(BEFORE_READ)
@@ -163,7 +163,7 @@ async def test_commands_that_race_for_a_forgotten_order_load_it_once_and_come_on
         trouble.release(BEFORE_READ)
         answers = await asyncio.gather(*racing)
         assert trouble.passed.count(BEFORE_READ) == 1
-        versions = [answer.order.version for answer in answers if isinstance(answer, Answer)]
+        versions = [answer.order.version for answer in answers if isinstance(answer, Decided)]
         assert versions == [first.order.version + n for n in range(1, 6)]
 
 
@@ -177,7 +177,7 @@ async def test_two_creates_of_one_order_at_once_place_it_once() -> None:
         await quiet()
         trouble.release(BEFORE_READ)
         answers = await asyncio.gather(*racing)
-        assert [isinstance(answer, Answer) and answer.changed for answer in answers].count(True) == 1
+        assert [isinstance(answer, Decided) and answer.changed for answer in answers].count(True) == 1
         assert it.journal() == ["place_order"]
 
 
@@ -198,7 +198,7 @@ async def test_a_load_that_ends_in_another_term_is_not_believed() -> None:
             await it.shard.submit(cancelling("other"))
         trouble.release(BEFORE_READ)
         answer = await asking
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Decided)
         assert it.shard.epoch == 2
         assert it.journal().count("request_cancel") == 2
 
@@ -368,7 +368,7 @@ async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeyp
                 await it.place("broken")
         trouble.release(BEFORE_COMMIT)
         written, lost = await asyncio.gather(*pending, return_exceptions=True)
-        assert isinstance(written, Answer), "its batch was on its way before"
+        assert isinstance(written, Decided), "its batch was on its way before"
         assert isinstance(lost, CommitUnknown)
         assert (await it.place("broken")).changed
         assert sorted(it.stored()) == ["before", "broken", "written"]
@@ -511,7 +511,7 @@ async def test_a_cancel_comes_between_the_slices_of_a_crossing_and_wins() -> Non
             await asyncio.sleep(0)
         answer = await it.shard.submit(cancelling(names[-1]))
         assert not crossing.done()
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Decided)
         assert answer.order.state is State.WITHDRAWING
         await crossing
         groups = [await it.shard.committed(OrderId(name)) for name in names]
@@ -533,7 +533,7 @@ async def test_a_cancel_comes_between_the_slices_of_an_hour_in_which_many_expire
         passing = asyncio.create_task(it.shard.run_due())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert isinstance(await it.shard.submit(cancelling("another")), Answer)
+        assert isinstance(await it.shard.submit(cancelling("another")), Decided)
         assert not passing.done()
         await passing
         kinds = it.journal()
@@ -707,9 +707,9 @@ async def test_a_refusal_leaves_only_past_the_fence(refused: str) -> None:
     async with workbench(trouble=trouble) as it:
         await it.place()
         command, refusal = {
-            "an unknown order": (cancelling("another"), Refusal.ORDER_UNKNOWN),
-            "another's order": (replace(cancelling(), wallet=MALLORY), Refusal.ORDER_FOREIGN),
-            "a state": (cancelling(), Refusal.STATE_FORBIDS_CANCEL),
+            "an unknown order": (cancelling("another"), TriggerRefusal.ORDER_UNKNOWN),
+            "another's order": (replace(cancelling(), wallet=MALLORY), TriggerRefusal.ORDER_FOREIGN),
+            "a state": (cancelling(), TriggerRefusal.STATE_FORBIDS_CANCEL),
         }[refused]
         trouble.hold(BEFORE_COMMIT)
         asking = asyncio.create_task(it.shard.submit(command))
@@ -717,7 +717,7 @@ async def test_a_refusal_leaves_only_past_the_fence(refused: str) -> None:
         assert not asking.done()
         trouble.release(BEFORE_COMMIT)
         answer = await asking
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, TriggerRefused)
         assert answer.refusal is refusal
 
 
@@ -730,7 +730,7 @@ async def test_a_writer_that_was_replaced_refuses_nothing() -> None:
             await newer.opens("another")
             with pytest.raises(CommitUnknown):
                 await older.shard.submit(cancelling("unknown"))
-            assert isinstance(await newer.shard.submit(cancelling("unknown")), Refused)
+            assert isinstance(await newer.shard.submit(cancelling("unknown")), TriggerRefused)
 
 
 @under_virtual_time
@@ -740,7 +740,7 @@ async def test_an_order_is_placed_by_a_fresh_deposit_without_a_question_to_the_s
         await it.shard.add_craft(command.deposit)
         it.store.asked.clear()
         assert await it.shard.craft(command.deposit.request_id) == command.deposit
-        assert isinstance(await it.shard.submit(command), Answer)
+        assert isinstance(await it.shard.submit(command), Decided)
         assert it.store.asked == []
         assert await it.shard.craft(command.deposit.request_id) == command.deposit, "a repetition finds it in the store"
         assert it.store.asked == ["crafts"]
@@ -753,7 +753,7 @@ async def test_a_deposit_is_fresh_in_its_own_epoch_only() -> None:
         await it.shard.add_craft(command.deposit)
         await it.shard.reload(_nothing)
         it.store.asked.clear()
-        assert isinstance(await it.shard.submit(command), Answer)
+        assert isinstance(await it.shard.submit(command), Decided)
         assert it.store.asked == ["orders"], "another process may have placed it meanwhile"
 
 

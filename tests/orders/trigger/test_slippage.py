@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Role
 from countermand.orders.trigger.model.slippage import Minimum, minimum_of, slippage_of
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.values.identity import Mint
 from countermand.values.quantities import U64_MAX, USD_PRICE_MAX, BaseUnits, Bps, UsdPrice
 from countermand.values.structs import replace
@@ -31,14 +31,14 @@ def triggered(
     return replace(group, terms=replace(group.terms, input_mint=sells, output_mint=buys, trigger_mint=watches))
 
 
-def selling(now: UsdPrice) -> Market:
+def selling(now: UsdPrice) -> PairPrices:
     """SOL for USDC."""
-    return Market(now, 9, ONE_DOLLAR, 6)
+    return PairPrices(now, 9, ONE_DOLLAR, 6)
 
 
-def buying(now: UsdPrice) -> Market:
+def buying(now: UsdPrice) -> PairPrices:
     """USDC for SOL."""
-    return Market(ONE_DOLLAR, 6, now, 9)
+    return PairPrices(ONE_DOLLAR, 6, now, 9)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_which_price_bounds_it_is_told() -> None:
 
 def test_without_slippage_the_market_itself_is_enough_though_units_are_whole() -> None:
     """The sale is worth 33.3… units, and nobody can pay a third of one."""
-    third = Market(UsdPrice(10**12), 0, UsdPrice(3 * 10**12), 0)
+    third = PairPrices(UsdPrice(10**12), 0, UsdPrice(3 * 10**12), 0)
     assert minimum_of(triggered(ABOVE, usd(1), 0), BaseUnits(100), third).units == 33
     assert minimum_of(triggered(ABOVE, usd(1), 100), BaseUnits(1_000_000), third).units == 330_000
     assert minimum_of(triggered(ABOVE, usd(1), 100), BaseUnits(1_000_001), third).units == 330_001, "for the maker"
@@ -130,7 +130,7 @@ def test_the_slippage_of_a_leg_that_names_none(
     assert slippage_of(replace(group.legs[0], slippage=Bps(7)), group.terms) == Bps(7)
 
 
-def oracle(group: OrderGroup, amount: int, market: Market) -> Fraction:
+def oracle(group: OrderGroup, amount: int, market: PairPrices) -> Fraction:
     """In units of the output, as the contract says it: the larger of two minimums, each a bound on a price."""
     leg, terms = group.legs[0], group.terms
     assert leg.slippage is not None
@@ -148,7 +148,7 @@ def oracle(group: OrderGroup, amount: int, market: Market) -> Fraction:
     return max(bounds) * Fraction(10**market.output_decimals)
 
 
-def worth_now(amount: int, market: Market) -> Fraction:
+def worth_now(amount: int, market: PairPrices) -> Fraction:
     tokens = Fraction(amount, 10**market.input_decimals)
     price = Fraction(market.input_price.picodollars, market.output_price.picodollars)
     return tokens * price * Fraction(10**market.output_decimals)
@@ -161,7 +161,7 @@ PRICES = st.one_of(
 ).map(UsdPrice)
 AMOUNTS = st.one_of(st.integers(1, 100), st.integers(1, U64_MAX), st.sampled_from([10**6, 10**9, U64_MAX]))
 DECIMALS = st.integers(0, 12)
-MARKETS = st.builds(Market, PRICES, DECIMALS, PRICES, DECIMALS)
+MARKETS = st.builds(PairPrices, PRICES, DECIMALS, PRICES, DECIMALS)
 PAIRS = list(product(Direction, (SOL, USDC), (SOL, USDC, THIRD)))
 
 
@@ -169,7 +169,7 @@ PAIRS = list(product(Direction, (SOL, USDC), (SOL, USDC, THIRD)))
 @example((BELOW, SOL, SOL), usd(150), 2_000, 10**9, selling(usd(110)))
 @example((BELOW, USDC, SOL), usd(150), 10_000, 1, buying(usd(110)))
 def test_the_least_is_what_the_contract_says_rounded_for_the_maker(
-    pair: tuple[Direction, Mint, Mint], trigger: UsdPrice, slippage: int, amount: int, market: Market
+    pair: tuple[Direction, Mint, Mint], trigger: UsdPrice, slippage: int, amount: int, market: PairPrices
 ) -> None:
     direction, sells, watches = pair
     group = triggered(direction, trigger, slippage, sells=sells, watches=watches)
@@ -186,7 +186,7 @@ def test_the_least_is_what_the_contract_says_rounded_for_the_maker(
 
 @given(st.sampled_from(PAIRS), PRICES, st.integers(0, 9_999), AMOUNTS, MARKETS)
 def test_more_slippage_never_asks_for_more(
-    pair: tuple[Direction, Mint, Mint], trigger: UsdPrice, slippage: int, amount: int, market: Market
+    pair: tuple[Direction, Mint, Mint], trigger: UsdPrice, slippage: int, amount: int, market: PairPrices
 ) -> None:
     direction, sells, watches = pair
     strict, loose = (

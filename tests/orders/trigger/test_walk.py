@@ -10,7 +10,7 @@ from solders.keypair import Keypair
 
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, State
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.trigger.service import OrderRequest
 from countermand.orders.vaults.service import Cancelling, NotLanded, Placed, Withdrawn
 from countermand.services.tokens import SOL
@@ -111,7 +111,7 @@ async def test_an_executing_order_cannot_be_cancelled_again_once_filled(venue: H
     order_id = await venue.placed(alice, below(151))
     await venue.settled()
     answer = await venue.orders.cancel(order_id, Wallet(str(alice.pubkey())))
-    assert answer == Refused(Refusal.STATE_FORBIDS_CANCEL, State.FILLED)
+    assert answer == TriggerRefused(TriggerRefusal.STATE_FORBIDS_CANCEL, State.FILLED)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ async def test_a_cancel_right_after_a_dead_withdrawal_answers_a_new_transaction(
     assert isinstance(second, Cancelling)
     assert second.transaction is not None
     assert (second.request_id, second.transaction == first.transaction) == (first.request_id, False)
-    assert await confirming == Refused(Refusal.WITHDRAWAL_EXPIRED)
+    assert await confirming == TriggerRefused(TriggerRefusal.WITHDRAWAL_EXPIRED)
     again = signed(base64.b64decode(second.transaction), alice)
     assert isinstance(await patient.orders.confirm_cancel(order_id, wallet, second.request_id, again), Withdrawn)
 
@@ -181,7 +181,7 @@ async def test_a_deposit_that_died_is_never_called_confirmed(venue: House) -> No
     assert await venue.orders.place(request) == NotLanded()
     await venue.chain.expire_blockhashes()
     for _ in range(2):
-        assert await venue.orders.place(request) == Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+        assert await venue.orders.place(request) == TriggerRefused(TriggerRefusal.DEPOSIT_FAILED_BEFORE)
     assert (await venue.order(deposit.order_id)).state is State.DEPOSIT_FAILED
 
 

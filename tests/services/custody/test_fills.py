@@ -4,7 +4,7 @@ from solders.instruction import Instruction
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.sandbox.pool import POOL_UNITS, Liquidity, SandboxPool
-from countermand.services.liquidity.routing import Quote, SwapRequest
+from countermand.services.liquidity.routing import Quote, RoutedSwap
 from countermand.services.tokens import Token
 from countermand.values.identity import Mint
 from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
@@ -322,7 +322,7 @@ class Slipping(SandboxPool):
 
     slip_bps = 0
 
-    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
+    def settlement(self, swap: RoutedSwap, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
         given = quote.receives.units * (10_000 + self.slip_bps) // 10_000
         return super().settlement(swap, replace(quote, receives=BaseUnits(given)), minimum)
 

@@ -14,7 +14,7 @@ from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.events import DepositLanded, OrderPlaced
 from countermand.orders.trigger.model.lifecycle import evolve, place
-from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, Terms
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, TriggerTerms
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox.pool import SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -165,7 +165,7 @@ class Venue:
         watched = trigger.mint if trigger else deposit.input_mint
         if leg is None:
             leg = Leg(Role.TRIGGER, Condition(Direction.ABOVE, self.prices.get(watched, usd(1))), None)
-        terms = Terms(
+        terms = TriggerTerms(
             wallet=deposit.wallet,
             family=deposit.family,
             input_mint=deposit.input_mint,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.orders.recurring.model.decide import RecurringRefusal
+from countermand.orders.recurring.model.refusals import RecurringRefusal
 from countermand.sources import OURS, KnownAnswer, Source, documented, observed, ours
 
 _API: Final = "Recurring v1, OpenAPI"

@@ -8,7 +8,7 @@ import msgspec
 from countermand.addresses import address_flaw
 from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
-from countermand.json_numbers import with_whole_numbers
+from countermand.json_numbers import decoded, with_values
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import Inexact, exact
@@ -44,7 +44,7 @@ class BodyReader(Generic[_T]):
     def read(self, body: bytes) -> _T:
         """Raises `RecurringDeclined`."""
         try:
-            decoded = self._decoded(body)
+            read = decoded(self._decode, body)
         except DECODING_ERRORS as wrong:
             flaw = flaw_of(wrong)
             if isinstance(flaw, Malformed):
@@ -52,13 +52,7 @@ class BodyReader(Generic[_T]):
             _refuse_duplicates(body)
             raise _declined(flaw) from None
         _refuse_duplicates(body)
-        return decoded
-
-    def _decoded(self, body: bytes) -> _T:
-        try:
-            return self._decode(body)
-        except msgspec.ValidationError:
-            return self._decode(with_whole_numbers(body))
+        return read
 
 
 class QueryReader(Generic[_T]):
@@ -68,12 +62,12 @@ class QueryReader(Generic[_T]):
         self._shape = shape
 
     def read(self, params: Mapping[str, Any]) -> _T:
-        """Raises `RecurringDeclined`. An empty value is none: all that is optional is nullable in the published API."""
+        """Raises `RecurringDeclined`."""
         for name, value in params.items():
             if not isinstance(value, str):
                 raise RecurringDeclined(f"duplicate field `{_echoed(name)}`")
         try:
-            return msgspec.convert({name: value for name, value in params.items() if value}, self._shape)
+            return msgspec.convert(with_values(params), self._shape)
         except msgspec.ValidationError as wrong:
             raise _declined(flaw_of(wrong)) from None
 

@@ -10,9 +10,8 @@ from countermand.orders.recurring.model.decide import (
     INTERVAL_S_MAX,
     INTERVAL_S_MIN,
     ORDER_CENTS_MIN,
-    RecurringRefusal,
-    RecurringRefused,
 )
+from countermand.orders.recurring.model.refusals import RecurringRefusal, RecurringRefused
 
 UNREADABLE: Final = "Failed to deserialize account data: failed to fill whole buffer"
 PRICE_BASED: Final = "price-based recurring orders are not supported"

@@ -18,8 +18,8 @@ from countermand.dialects.recurring_v1.wire import (
     OrdersParams,
 )
 from countermand.kernel.ports import Unavailable
-from countermand.orders.recurring.model.decide import RecurringRefused
 from countermand.orders.recurring.model.order import OPENS, OrderPage, RecurringTerms
+from countermand.orders.recurring.model.refusals import RecurringRefused
 from countermand.services.transactions.client_transactions import Build, Executed, Execution, NotOurs, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 

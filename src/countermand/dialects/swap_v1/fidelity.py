@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.orders.swap.model.quote import QuoteRefusal
+from countermand.orders.swap.model.refusals import QuoteRefusal
 from countermand.sources import OURS, KnownAnswer, Source, documented, observed, ours
 
 _V1: Final = "Metis Swap API, OpenAPI"

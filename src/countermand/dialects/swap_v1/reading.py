@@ -10,7 +10,7 @@ from countermand.answering import Declined
 from countermand.dialects.swap_v1.envelope import error
 from countermand.dialects.swap_v1.wire import QuoteParams, SwapRequest
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, flaw_of
-from countermand.json_numbers import converted, with_whole_numbers
+from countermand.json_numbers import converted, decoded
 from countermand.strict_json import duplicate_key
 from countermand.values.identity import Address
 from countermand.values.quantities import U64_MAX, Inexact, exact
@@ -58,10 +58,7 @@ def read_body(body: bytes) -> SwapRequest:
     try:
         if (key := duplicate_key(body)) is not None:
             raise _bad_body(f"{key}: duplicate key")
-        try:
-            return _decode(body)
-        except msgspec.ValidationError:
-            return _decode(with_whole_numbers(body))
+        return decoded(_decode, body)
     except DECODING_ERRORS as wrong:
         raise _bad_body(_cause(flaw_of(wrong))) from None
 

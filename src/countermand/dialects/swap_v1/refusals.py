@@ -5,7 +5,7 @@ from typing import Final
 
 from countermand.answering import Answer
 from countermand.dialects.swap_v1.envelope import Code, error
-from countermand.orders.swap.model.quote import QuoteRefusal
+from countermand.orders.swap.model.refusals import QuoteRefusal
 
 WORDS: Final = MappingProxyType(
     {

@@ -12,7 +12,8 @@ from countermand.dialects.swap_v1.envelope import RESPONDER
 from countermand.dialects.swap_v1.reading import read_body, read_query
 from countermand.dialects.swap_v1.refusals import refused
 from countermand.dialects.swap_v1.translate import LABEL
-from countermand.orders.swap.model.quote import QuoteRefusal, QuoteTerms, SwapQuote
+from countermand.orders.swap.model.quote import QuoteTerms, SwapQuote
+from countermand.orders.swap.model.refusals import QuoteRefusal
 from countermand.orders.swap.model.swap import BuildTerms, BuiltSwap, SwapTerms
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import UsdPrice

@@ -6,9 +6,10 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request
 
-from countermand.answering import Answer, Declined
+from countermand.answering import Answer
 from countermand.curves import stark
 from countermand.dialects.tanx.accounts import account_of
+from countermand.dialects.tanx.authenticator import account_asking
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, REFRESH_REFUSED, RESPONDER, problem, success
 from countermand.dialects.tanx.reading import BodyReader, invalid
 from countermand.dialects.tanx.session import LoginTexts, TanxSessions, TokenPair
@@ -66,10 +67,7 @@ class AuthContext(msgspec.Struct, frozen=True):
 
     async def account(self, req: Request) -> Account:
         """Raises `Declined`."""
-        found = await self.sessions.account(req.get_header("authorization"))
-        if isinstance(found, Answer):
-            raise Declined(found)
-        return found
+        return await account_asking(self.sessions, req)
 
 
 class LoginNonceResource:

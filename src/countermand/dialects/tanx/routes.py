@@ -1,13 +1,14 @@
 """The endpoints of an account's orders, trades and balances, for a member who has logged in."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final
 
 from falcon.asgi import Request
 from msgspec import Struct
 
-from countermand.answering import Answer, Declined
+from countermand.answering import Answer
 from countermand.dialects.tanx import names, wire
+from countermand.dialects.tanx.authenticator import Authenticator, account_asking
 from countermand.dialects.tanx.envelope import RESPONDER, problem, success
 from countermand.dialects.tanx.reading import BodyReader
 from countermand.dialects.tanx.refusals import INVALID_NONCE, ORDER_NOT_FOUND, answer_to
@@ -50,11 +51,6 @@ _NO_STARK_KEY: Final = problem(
 _NOT_SIGNED: Final = problem(400, "Signature verification failed")
 
 
-class Authenticator(Protocol):
-    async def account(self, authorization: str | None) -> Account | Answer:
-        """The account of the access token in the header, or the answer if the token is not valid."""
-
-
 class TanxContext(Struct, frozen=True):
     """What the endpoints work on."""
 
@@ -66,11 +62,8 @@ class TanxContext(Struct, frozen=True):
     renderer: Renderer
 
     async def account(self, req: Request) -> Account:
-        """The account that the request is from. Raises `Declined`."""
-        found = await self.authenticator.account(req.get_header("authorization"))
-        if isinstance(found, Answer):
-            raise Declined(found)
-        return found
+        """Raises `Declined`."""
+        return await account_asking(self.authenticator, req)
 
 
 class _Resource:

@@ -18,7 +18,7 @@ from countermand.json_flaws import (
     choices_at,
     flaw_of,
 )
-from countermand.json_numbers import converted, with_whole_numbers
+from countermand.json_numbers import converted, decoded, with_values
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import U64_MAX, exact
 
@@ -45,15 +45,9 @@ class BodyReader(Generic[_T]):
         try:
             if (key := duplicate_key(body)) is not None:
                 raise Declined(self._complaint(f"{key}: duplicate key"))
-            return self._decoded(body)
+            return decoded(self._decode, body)
         except DECODING_ERRORS as wrong:
             raise Declined(self._complaint(_cause(flaw_of(wrong), self._shape))) from None
-
-    def _decoded(self, body: bytes) -> _T:
-        try:
-            return self._decode(body)
-        except msgspec.ValidationError:
-            return self._decode(with_whole_numbers(body))
 
 
 class QueryReader(Generic[_T]):
@@ -64,9 +58,9 @@ class QueryReader(Generic[_T]):
         self._complaint = complaint
 
     def read(self, params: Mapping[str, Any]) -> _T:
-        """Raises `Declined`. An empty value is none, as in a list of Recurring v1: so httpx writes a null."""
+        """Raises `Declined`."""
         try:
-            return converted({name: value for name, value in params.items() if value}, self._shape)
+            return converted(with_values(params), self._shape)
         except msgspec.ValidationError as wrong:
             raise Declined(self._complaint(_cause(flaw_of(wrong), self._shape))) from None
 

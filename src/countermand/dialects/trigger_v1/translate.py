@@ -24,7 +24,7 @@ from countermand.dialects.trigger_v1.wire import (
 )
 from countermand.dialects.trigger_v1.wire import Trade as TradeRow
 from countermand.orders.chain.model.order import ChainOrderState, IndexedLimitOrder, Trade
-from countermand.orders.chain.ports import Traded
+from countermand.orders.chain.ports import OrderWithTrades
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder
 from countermand.orders.limit.model.worth import USD_MIN, too_little
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
@@ -170,7 +170,7 @@ def from_open(order: OpenLimitOrder, decimals: Mapping[Mint, int], opened_by: Si
     )
 
 
-def from_told(told: Traded, decimals: Mapping[Mint, int]) -> OrderRow:
+def from_told(told: OrderWithTrades, decimals: Mapping[Mint, int]) -> OrderRow:
     """An order as the index knows it, open or over."""
     order = told.order
     assert isinstance(order, IndexedLimitOrder)

@@ -14,13 +14,14 @@ from countermand.dialects.trigger_v2.envelope import RESPONDER, error
 from countermand.dialects.trigger_v2.reading import BodyReader, QueryReader
 from countermand.dialects.trigger_v2.vault_routes import WITHDRAWAL_NOT_BUILT, ConfirmResource, unplaced
 from countermand.dialects.trigger_v2.wire import Pagination
-from countermand.orders.dca.model.refusals import Refusal, Refused
+from countermand.dialects.trigger_v2.words import answer_of
+from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused
 from countermand.orders.vaults.service import DepositUnknown, NotLanded
 
 _CREATE: Final = BodyReader(CreateDcaRequest)
 _HISTORY: Final = QueryReader(DcaHistoryParams)
 
-_NO_ORDER: Final = error(WORDS[Refusal.ORDER_UNKNOWN].status, WORDS[Refusal.ORDER_UNKNOWN].text)
+_NO_ORDER: Final = answer_of(WORDS[DcaRefusal.ORDER_UNKNOWN])
 
 
 class DcaOrdersResource:
@@ -41,7 +42,7 @@ class DcaOrdersResource:
             translate.check_trigger(request.plan.band.mint, context.tokens.get)
         known = reading.is_uuid(asked.deposit_request_id)
         placed = await context.dca.place(request) if known else DepositUnknown()
-        if isinstance(placed, Refused):
+        if isinstance(placed, DcaRefused):
             return refused(placed, DEPOSIT)
         if isinstance(placed, NotLanded | DepositUnknown):
             return await unplaced(context, wallet, placed)
@@ -57,7 +58,7 @@ class DcaCancelResource:
         """The body is ignored, whatever it is: stopping the rounds comes first."""
         wallet = self._context.wallet(req)
         cancelling = await self._context.dca.cancel(reading.order_id(order_id), wallet)
-        if isinstance(cancelling, Refused):
+        if isinstance(cancelling, DcaRefused):
             return refused(cancelling, WITHDRAWAL)
         if cancelling.transaction is None:
             return WITHDRAWAL_NOT_BUILT

@@ -22,7 +22,7 @@ from countermand.dialects.trigger_v2.vault_translate import history_query, json_
 from countermand.dialects.trigger_v2.wire import CraftRequest
 from countermand.iso_time import EPOCH, iso
 from countermand.orders.dca.model.lifecycle import next_fill_at
-from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan, PriceBand
 from countermand.orders.dca.ports import Sort
 from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView, OrderRequest
@@ -70,7 +70,7 @@ def into_request(body: CreateDcaRequest) -> OrderRequest:
         input_mint=flaws.public_key("inputMint", body.input_mint),
         output_mint=flaws.public_key("outputMint", body.output_mint),
         amount=amount,
-        plan=Plan(body.order_count, body.interval_seconds, begin_at, band),
+        plan=DcaPlan(body.order_count, body.interval_seconds, begin_at, band),
     )
     flaws.refuse()
     _check_jl(body)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
-from countermand.dialects.trigger_v2.states import DcaDisplayState, DcaState
+from countermand.dialects.trigger_v2.states import DcaDisplayState, DcaRawState
 from countermand.dialects.trigger_v2.wire import (
     ABSENT,
     Amount,
@@ -99,7 +99,7 @@ class DcaItem(Shape, frozen=True, kw_only=True):
     last_fill_at: Iso | None
     rounds_filled: int
     fill_percent: ExactNumber
-    state: Annotated[str, one_of(*(state.value for state in DcaState))]
+    state: Annotated[str, one_of(*(state.value for state in DcaRawState))]
     display_state: Annotated[str, one_of(*(state.value for state in DcaDisplayState))]
     created_at: Iso
     updated_at: Iso

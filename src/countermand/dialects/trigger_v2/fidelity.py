@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.orders.dca.model.refusals import Refusal as DcaRefusal
-from countermand.orders.trigger.model.refusals import Refusal
+from countermand.orders.dca.model.refusals import DcaRefusal
+from countermand.orders.trigger.model.refusals import TriggerRefusal
 from countermand.sources import OURS, KnownAnswer, Source, documented, observed, ours
 
 _ERRORS: Final = "Trigger v2, errors page"
@@ -15,40 +15,42 @@ _CACHE: Final = observed("docs team of Jupiter, 2026-06, for recurring orders, w
 _NOTES: Final = observed("docs team of Jupiter, 2026-06")
 _REPO: Final = documented("jup-ag/docs, as of 2026-08")
 
-REFUSALS: Final[Mapping[Refusal, Source]] = MappingProxyType(
+REFUSALS: Final[Mapping[TriggerRefusal, Source]] = MappingProxyType(
     {
-        Refusal.ORDER_UNKNOWN: documented(_ERRORS),
-        Refusal.ORDER_FOREIGN: _STATUS,
-        Refusal.DEPOSIT_DUPLICATE: ours("that a duplicate is refused is documented; the `id` beside it is ours"),
-        Refusal.DEPOSIT_FAILED_BEFORE: OURS,
-        Refusal.DEPOSIT_UNLIKE_CRAFT: OURS,
-        Refusal.EXPIRY_PAST: _STATUS,
-        Refusal.PRICE_UNKNOWN: _REPO,
-        Refusal.STATE_FORBIDS_CANCEL: ours("as observed for recurring orders"),
-        Refusal.STATE_FORBIDS_AMENDMENT: ours("as observed for recurring orders"),
-        Refusal.FILL_UNDER_WAY: OURS,
-        Refusal.AMENDMENT_UNLIKE_ORDER: OURS,
-        Refusal.TRAILING_HAS_NO_PRICE: _REPO,
-        Refusal.TRAILING_NOT_CONVERTIBLE: _REPO,
-        Refusal.TRAILING_TRIGGERS: _REPO,
-        Refusal.PARENT_EXECUTED: OURS,
-        Refusal.PRICES_CROSSED: _STATUS,
-        Refusal.WITHDRAWAL_UNKNOWN: _CACHE,
-        Refusal.WITHDRAWAL_REJECTED: OURS,
-        Refusal.WITHDRAWAL_EXPIRED: OURS,
-        Refusal.WITHDRAWAL_SUPERSEDED: OURS,
-        Refusal.TRANSACTION_UNREADABLE: _CACHE,
-        Refusal.TRANSACTION_NOT_CANONICAL: OURS,
-        Refusal.TRANSACTION_OTHER: ours("of a withdrawal's signers it is observed: docs team of Jupiter, 2026-06"),
-        Refusal.TRANSACTION_UNSIGNED: OURS,
-        Refusal.TRANSACTION_WRONG_SIGNATURE: OURS,
-        Refusal.DEPOSIT_FLAWED: OURS,
-        Refusal.WITHDRAWAL_UNPAYABLE: OURS,
-        Refusal.CRAFT_STALE: ours("never answered: the engine crafts again"),
-        Refusal.NOTHING_TO_DO: ours("never answered: the engine's own commands"),
+        TriggerRefusal.ORDER_UNKNOWN: documented(_ERRORS),
+        TriggerRefusal.ORDER_FOREIGN: _STATUS,
+        TriggerRefusal.DEPOSIT_DUPLICATE: ours("that a duplicate is refused is documented; the `id` beside it is ours"),
+        TriggerRefusal.DEPOSIT_FAILED_BEFORE: OURS,
+        TriggerRefusal.DEPOSIT_UNLIKE_CRAFT: OURS,
+        TriggerRefusal.EXPIRY_PAST: _STATUS,
+        TriggerRefusal.PRICE_UNKNOWN: _REPO,
+        TriggerRefusal.STATE_FORBIDS_CANCEL: ours("as observed for recurring orders"),
+        TriggerRefusal.STATE_FORBIDS_AMENDMENT: ours("as observed for recurring orders"),
+        TriggerRefusal.FILL_UNDER_WAY: OURS,
+        TriggerRefusal.AMENDMENT_UNLIKE_ORDER: OURS,
+        TriggerRefusal.TRAILING_HAS_NO_PRICE: _REPO,
+        TriggerRefusal.TRAILING_NOT_CONVERTIBLE: _REPO,
+        TriggerRefusal.TRAILING_TRIGGERS: _REPO,
+        TriggerRefusal.PARENT_EXECUTED: OURS,
+        TriggerRefusal.PRICES_CROSSED: _STATUS,
+        TriggerRefusal.WITHDRAWAL_UNKNOWN: _CACHE,
+        TriggerRefusal.WITHDRAWAL_REJECTED: OURS,
+        TriggerRefusal.WITHDRAWAL_EXPIRED: OURS,
+        TriggerRefusal.WITHDRAWAL_SUPERSEDED: OURS,
+        TriggerRefusal.TRANSACTION_UNREADABLE: _CACHE,
+        TriggerRefusal.TRANSACTION_NOT_CANONICAL: OURS,
+        TriggerRefusal.TRANSACTION_OTHER: ours(
+            "of a withdrawal's signers it is observed: docs team of Jupiter, 2026-06"
+        ),
+        TriggerRefusal.TRANSACTION_UNSIGNED: OURS,
+        TriggerRefusal.TRANSACTION_WRONG_SIGNATURE: OURS,
+        TriggerRefusal.DEPOSIT_FLAWED: OURS,
+        TriggerRefusal.WITHDRAWAL_UNPAYABLE: OURS,
+        TriggerRefusal.CRAFT_STALE: ours("never answered: the engine crafts again"),
+        TriggerRefusal.NOTHING_TO_DO: ours("never answered: the engine's own commands"),
     }
 )
-assert set(REFUSALS) == set(Refusal), "every refusal has a source"
+assert set(REFUSALS) == set(TriggerRefusal), "every refusal has a source"
 
 DCA_REFUSALS: Final[Mapping[DcaRefusal, Source]] = MappingProxyType(
     {

@@ -14,7 +14,7 @@ from countermand.dialects.trigger_v2 import auth, dca_routes, reading, translate
 from countermand.dialects.trigger_v2.context import TriggerV2Context
 from countermand.dialects.trigger_v2.envelope import RESPONDER, error
 from countermand.dialects.trigger_v2.reading import BodyReader, Flaws, QueryReader
-from countermand.dialects.trigger_v2.refusals import Act, refused
+from countermand.dialects.trigger_v2.refusals import WORDS, Act, refused
 from countermand.dialects.trigger_v2.vault_routes import WITHDRAWAL_NOT_BUILT, ConfirmResource, unplaced
 from countermand.dialects.trigger_v2.wire import (
     AmendedAnswer,
@@ -31,8 +31,9 @@ from countermand.dialects.trigger_v2.wire import (
     TransactionChallenge,
     VerifyRequest,
 )
+from countermand.dialects.trigger_v2.words import answer_of
 from countermand.kernel.ports import CommitUnknown
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.vaults.service import DepositUnknown, NotLanded
 from countermand.values.identity import Mint, Wallet
 
@@ -49,8 +50,8 @@ _HISTORY: Final = QueryReader(HistoryParams)
 
 _INVALID_SIGNATURE: Final = error(401, "Invalid signature")
 _NO_CHALLENGE: Final = error(400, "Challenge not found")
-_NO_ORDER: Final = error(404, "Order not found")
-_FOREIGN_ORDER: Final = error(403, "Forbidden: order belongs to a different wallet")
+_NO_ORDER: Final = answer_of(WORDS[TriggerRefusal.ORDER_UNKNOWN])
+_FOREIGN_ORDER: Final = answer_of(WORDS[TriggerRefusal.ORDER_FOREIGN])
 
 
 class ChallengeResource:
@@ -195,7 +196,7 @@ class OrdersResource:
         translate.check_trigger(request.trigger_mint, context.tokens.get)
         known = reading.is_uuid(asked.deposit_request_id)
         placed = await context.orders.place(request) if known else DepositUnknown()
-        if isinstance(placed, Refused):
+        if isinstance(placed, TriggerRefused):
             return refused(placed, Act.CREATE)
         if isinstance(placed, NotLanded | DepositUnknown):
             return await unplaced(context, wallet, placed)
@@ -212,7 +213,7 @@ class OrderResource:
         order = reading.order_id(order_id)
         amendment = translate.into_amendment(_AMEND.read(body), self._context.now())
         amended = await self._context.orders.amend(order, wallet, amendment)
-        if isinstance(amended, Refused):
+        if isinstance(amended, TriggerRefused):
             return refused(amended, Act.UPDATE)
         return Answer(encode(AmendedAnswer(id=order)))
 
@@ -231,7 +232,7 @@ class CancelResource:
         wallet = self._context.wallet(req)
         order = reading.order_id(order_id)
         cancelling = await self._context.orders.cancel(order, wallet)
-        if isinstance(cancelling, Refused):
+        if isinstance(cancelling, TriggerRefused):
             return refused(cancelling, Act.CANCEL)
         if cancelling.transaction is None:
             return WITHDRAWAL_NOT_BUILT

@@ -94,7 +94,7 @@ def display_state(state: State) -> DisplayState:
 # --- recurring orders
 
 
-class DcaState(Enum):
+class DcaRawState(Enum):
     """The seven states that Trigger v2 shows as `state` of a recurring order."""
 
     DEPOSITING = "depositing"
@@ -118,28 +118,28 @@ class DcaDisplayState(Enum):
     FAILED = "failed"
 
 
-DCA: Final[Mapping[dca.State, DcaState]] = MappingProxyType(
+DCA: Final[Mapping[dca.State, DcaRawState]] = MappingProxyType(
     {
-        dca.State.DEPOSITING: DcaState.DEPOSITING,
-        dca.State.ACTIVE: DcaState.ACTIVE,
+        dca.State.DEPOSITING: DcaRawState.DEPOSITING,
+        dca.State.ACTIVE: DcaRawState.ACTIVE,
         # It can still be cancelled, as what is active can.
-        dca.State.ROUND_DUE: DcaState.ACTIVE,
-        dca.State.EXECUTING: DcaState.EXECUTING,
-        dca.State.WITHDRAWING: DcaState.WITHDRAWING,
-        dca.State.COMPLETED: DcaState.COMPLETED,
-        dca.State.CANCELLED: DcaState.CANCELLED,
-        dca.State.DEPOSIT_FAILED: DcaState.DEPOSIT_FAILED,
+        dca.State.ROUND_DUE: DcaRawState.ACTIVE,
+        dca.State.EXECUTING: DcaRawState.EXECUTING,
+        dca.State.WITHDRAWING: DcaRawState.WITHDRAWING,
+        dca.State.COMPLETED: DcaRawState.COMPLETED,
+        dca.State.CANCELLED: DcaRawState.CANCELLED,
+        dca.State.DEPOSIT_FAILED: DcaRawState.DEPOSIT_FAILED,
     }
 )
 
-DCA_DISPLAY: Final[Mapping[DcaState, DcaDisplayState]] = MappingProxyType(
+DCA_DISPLAY: Final[Mapping[DcaRawState, DcaDisplayState]] = MappingProxyType(
     {
-        DcaState.DEPOSITING: DcaDisplayState.PENDING,
-        DcaState.ACTIVE: DcaDisplayState.ACTIVE,
-        DcaState.EXECUTING: DcaDisplayState.EXECUTING,
-        DcaState.WITHDRAWING: DcaDisplayState.PENDING_WITHDRAW,
-        DcaState.COMPLETED: DcaDisplayState.COMPLETED,
-        DcaState.CANCELLED: DcaDisplayState.CANCELLED,
-        DcaState.DEPOSIT_FAILED: DcaDisplayState.FAILED,
+        DcaRawState.DEPOSITING: DcaDisplayState.PENDING,
+        DcaRawState.ACTIVE: DcaDisplayState.ACTIVE,
+        DcaRawState.EXECUTING: DcaDisplayState.EXECUTING,
+        DcaRawState.WITHDRAWING: DcaDisplayState.PENDING_WITHDRAW,
+        DcaRawState.COMPLETED: DcaDisplayState.COMPLETED,
+        DcaRawState.CANCELLED: DcaDisplayState.CANCELLED,
+        DcaRawState.DEPOSIT_FAILED: DcaDisplayState.FAILED,
     }
 )

@@ -27,7 +27,7 @@ from countermand.orders.dca.model.commands import UnsignedDeposit as UnsignedDca
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role, State
-from countermand.orders.trigger.model.refusals import Refusal
+from countermand.orders.trigger.model.refusals import TriggerRefusal
 from countermand.orders.trigger.model.trailing import Trail
 from countermand.orders.trigger.ports import Sort
 from countermand.orders.trigger.records import HistoryEntry
@@ -186,7 +186,7 @@ def _siblings(flaws: Flaws, body: CreateRequest) -> tuple[Leg, ...]:
     """The two of an OCO, or the children of an OTOCO: one takes profit above, the other stops the loss below."""
     take_profit, stop_loss = flaws.usd("tpPriceUsd", body.tp_price_usd), flaws.usd("slPriceUsd", body.sl_price_usd)
     if not flaws.keys() & {"tpPriceUsd", "slPriceUsd"} and take_profit <= stop_loss:
-        flaws["tpPriceUsd"] = WORDS[Refusal.PRICES_CROSSED].text
+        flaws["tpPriceUsd"] = WORDS[TriggerRefusal.PRICES_CROSSED].text
     return (
         Leg(Role.TAKE_PROFIT, Condition(Direction.ABOVE, take_profit), _slippage(body.tp_slippage_bps)),
         Leg(Role.STOP_LOSS, Condition(Direction.BELOW, stop_loss), _slippage(body.sl_slippage_bps)),
@@ -218,7 +218,7 @@ def into_amendment(body: AmendRequest, now: Instant) -> Amendment:
         flaws["body"] = f"Give at least one of {', '.join(_FIELDS[body.order_type])}, expiresAt"
     if not isinstance(body.expires_at, UnsetType):
         if body.expires_at <= now:
-            flaws["expiresAt"] = WORDS[Refusal.EXPIRY_PAST].text
+            flaws["expiresAt"] = WORDS[TriggerRefusal.EXPIRY_PAST].text
         flaws.instant("expiresAt", body.expires_at)
     distance = None if isinstance(body.trailing_bps, UnsetType) else Bps(body.trailing_bps)
     trigger = replace(_change(flaws, "triggerPriceUsd", body.trigger_price_usd, body.slippage_bps), distance=distance)

@@ -54,8 +54,25 @@ SHARED: Final = MappingProxyType(
 assert set(SHARED) == set(VaultRefusal), "every refusal has its words"
 
 
+_FIELDS: Final = MappingProxyType(
+    {
+        "wallet": "userPubkey",
+        "input_mint": "inputMint",
+        "output_mint": "outputMint",
+        "amount": "inputAmount",
+        "family": "orderType",
+    }
+)
+"""On the wire, by the name of the command's field."""
+
+
+def answer_of(words: Words) -> Answer:
+    """Of words that vary with nothing."""
+    return error(words.status, words.text)
+
+
 def said(words: Words, *, verb: str, transaction: str, state: str, detail: str, order_id: OrderId | None) -> Answer:
     text = words.text.format(verb=verb, transaction=transaction, state=state, detail=detail)
     if words.field:
-        return invalid({words.field.format(detail=detail): text})
+        return invalid({words.field.format(detail=_FIELDS.get(detail, detail)): text})
     return error(words.status, text, order_id=order_id)

@@ -6,7 +6,7 @@ from typing import Protocol
 from countermand.kernel.ports import ShardStore
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import Kind, Nonce, OrderId, OrderStatus, Side
+from countermand.orders.book.model.order import Kind, Nonce, OrderId, OrderStatus, Side, TradeId
 from countermand.orders.book.rows import BookBalanceRow, BookRows
 from countermand.values.instant import Instant
 from countermand.values.structs import Struct
@@ -30,12 +30,13 @@ class OrdersQuery(Struct, frozen=True):
 
 
 class TradesQuery(Struct, frozen=True):
-    """Trades of one account, or of all accounts, by their ids. None: any."""
+    """Trades of one account, or of all accounts, by their ids. None: any. `newest`: those that were made up to it."""
 
     account: Account | None = None
     market: MarketSymbol | None = None
     since: Instant | None = None
     until: Instant | None = None
+    newest: TradeId | None = None
     ascending: bool = False
     limit: int = 100
     offset: int = 0

@@ -127,18 +127,9 @@ class BookService:
         seen, made = await self._shard.look(lambda memory: (_books(memory, orders), memory.exchange.trades_made))
         books = {}
         for symbol, book in seen.items():
-            books[symbol] = replace(book, trades=await self._trades_until(TradeId(made), symbol, trades))
+            query = TradesQuery(market=symbol, newest=TradeId(made), limit=trades)
+            books[symbol] = replace(book, trades=await self.trades(query))
         return books
-
-    async def _trades_until(self, newest: TradeId, market: MarketSymbol, count: int) -> Sequence[BookTrade]:
-        """What was traded since then is left out: in a sweep that is far more than are shown."""
-        limit = 2 * count
-        while True:
-            found = await self.trades(TradesQuery(market=market, limit=limit))
-            known = [trade for trade in found if trade.event.trade_id <= newest][:count]
-            if len(known) == count or len(found) < limit:
-                return known
-            limit *= 4
 
     async def order(self, account: Account, which: OrderId | UUID) -> BookOrderView | None:
         await self._shard.barrier()

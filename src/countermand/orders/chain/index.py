@@ -10,7 +10,7 @@ import structlog
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.chain.landed import PROGRAMS, landed_of
 from countermand.orders.chain.model.order import IndexedOrder
-from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, ChainIndexStore, Traded
+from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, ChainIndexStore, OrderWithTrades
 from countermand.orders.chain.shard import ChainIndexShard
 from countermand.services.chain_index.follower import Follower
 from countermand.solana.port import Chain, ChainRecords, ChainUnavailable, LedgerTransaction
@@ -52,7 +52,9 @@ class ChainIndex:
         await self._fresh()
         return await self._store.history(query)
 
-    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool = False) -> dict[Address, Traded]:
+    async def open_at(
+        self, addresses: Sequence[Address], *, with_failed: bool = False
+    ) -> dict[Address, OrderWithTrades]:
         if not addresses:
             return {}
         await self._fresh()

@@ -5,10 +5,15 @@ from typing import Final
 
 from msgspec import Struct
 
+from countermand.orders.chain.journal import EVENTS
+from countermand.orders.chain.landed import PROGRAMS, landed_of
+from countermand.orders.chain.model.events import Event, LimitOpened, RecurringOpened
+from countermand.orders.chain.model.lifecycle import ending_of
 from countermand.orders.chain.model.order import ChainFamily, ChainOrderState, IndexedOrder
 from countermand.orders.chain.ports import Histories
-from countermand.orders.chain.records import CAUSE, TOO_LITTLE_LEFT, closed_words, filled_words
+from countermand.orders.chain.records import CAUSE
 from countermand.orders.chain.rows import family_of
+from countermand.orders.chain.words import chain_reason
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landing import error_words
 from countermand.solana.port import (
@@ -27,18 +32,6 @@ from countermand.values.timeline import TimelineEntry
 
 _LOOKED_AT_MAX: Final = 200
 """The newest that name an order: strangers can name it, too."""
-_NAMES: Final = {
-    limit_order.CreateOrderEvent: "order_created",
-    limit_order.CancelOrderEvent: "order_cancelled",
-    limit_order.CancelDustOrderEvent: "order_cancelled",
-    limit_order.TradeEvent: "order_filled",
-    dca.DcaOpened: "order_opened",
-    dca.DcaFilled: "cycle_filled",
-    dca.DcaClosed: "order_closed",
-    dca.DcaWithdrawn: "withdrawn",
-    dca.DcaDeposited: "deposited",
-}
-"""As in the event log. That a fee was collected, the fill tells."""
 
 
 class ChainOrder(Struct, frozen=True):
@@ -74,17 +67,17 @@ class ChainInspection:
             return there
         known = await self._index.last_at(address)
         if known is not None:  # A foreign node may show that the account is gone before it shows why.
-            state = ended if known.state is ChainOrderState.OPEN else known.state
+            state = ended if known.is_open else known.state
             mints = known.input_mint, known.output_mint
             return ChainOrder(family_of(known), address, state, known.owner, *mints, known, timeline)
         match opened:
             case None:
                 return None
-            case limit_order.CreateOrderEvent(maker=owner):
+            case LimitOpened():
                 family = ChainFamily.LIMIT
-            case dca.DcaOpened(user=owner):
+            case RecurringOpened():
                 family = ChainFamily.RECURRING
-        return ChainOrder(family, address, ended, owner, opened.input_mint, opened.output_mint, None, timeline)
+        return ChainOrder(family, address, ended, opened.owner, opened.input_mint, opened.output_mint, None, timeline)
 
     @asks_the_chain
     async def open_orders(self, family: ChainFamily, owner: Address | None) -> Sequence[ChainOrder]:
@@ -102,23 +95,24 @@ class ChainInspection:
 
     async def _history(
         self, address: Address
-    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.DcaOpened | None, ChainOrderState]:
+    ) -> tuple[list[TimelineEntry], LimitOpened | RecurringOpened | None, ChainOrderState]:
         """What landed with its name, the oldest first; how it was opened last, and how it ended."""
         named = (await self._records.signatures_for_address(address))[:_LOOKED_AT_MAX]
         landed = await self._landed([each.signature for each in named if each.error is None])
         timeline: list[TimelineEntry] = []
-        opened: limit_order.CreateOrderEvent | dca.DcaOpened | None = None
-        ended = ChainOrderState.CANCELLED
+        opened: LimitOpened | RecurringOpened | None = None
+        ended: ChainOrderState | None = None
         for each in reversed(named):
             if each.error is not None:
                 timeline.append(_entry(each, "transaction_failed", error_words(each.error)))
                 continue
             for event in _events(address, landed[each.signature]):
-                timeline.append(_entry(each, _NAMES[type(event)], _words(event)))
-                if isinstance(event, limit_order.CreateOrderEvent | dca.DcaOpened):
-                    opened = event
-                ended = _end(event, ended)
-        return timeline, opened, ended
+                timeline.append(_entry(each, EVENTS.name_of(event), chain_reason(event)))
+                if isinstance(event, LimitOpened | RecurringOpened):
+                    opened, ended = event, None
+                # A cancel that follows the last fill only clears away what a stranger had sent.
+                ended = ended or ending_of(event)
+        return timeline, opened, ended or ChainOrderState.CANCELLED
 
     async def _landed(self, signatures: Sequence[str]) -> dict[str, LedgerTransaction | None]:
         found: dict[str, LedgerTransaction | None] = {}
@@ -128,42 +122,14 @@ class ChainInspection:
         return found
 
 
-def _events(
-    address: Address, transaction: LedgerTransaction | None
-) -> Iterator[limit_order.LimitOrderEvent | dca.DcaEvent]:
+def _events(address: Address, transaction: LedgerTransaction | None) -> Iterator[Event]:
     if transaction is not None:
-        yield from (each for each in limit_order.events_of(transaction) if each.order == address)
-        told = (each for each in dca.events_of(transaction) if each.dca == address)
-        yield from (each for each in told if not isinstance(each, dca.DcaFeeCollected))
+        for program in PROGRAMS:
+            yield from (event for event in landed_of(program, transaction).did if event.order == address)
 
 
 def _entry(landed: AddressSignature, event: str, reason: str | None) -> TimelineEntry:
     return TimelineEntry(Instant(landed.block_time * 1000), event, CAUSE, reason, signature=landed.signature)
-
-
-def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
-    match event:
-        case limit_order.TradeEvent():
-            return filled_words(event.making_amount, event.taking_amount)
-        case dca.DcaFilled():
-            return filled_words(event.in_amount, event.out_amount)
-        case limit_order.CancelDustOrderEvent():
-            return TOO_LITTLE_LEFT
-        case dca.DcaClosed():
-            return closed_words(by_owner=event.user_closed)
-    return None
-
-
-def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: ChainOrderState) -> ChainOrderState:
-    match event:
-        case limit_order.CreateOrderEvent() | dca.DcaOpened():
-            return ChainOrderState.CANCELLED
-        case limit_order.TradeEvent(remaining_making_amount=0) | dca.DcaClosed(user_closed=False):
-            return ChainOrderState.COMPLETED
-        case dca.DcaClosed():
-            return ChainOrderState.CANCELLED
-    # A cancel that follows the last fill only clears away what a stranger had sent.
-    return before
 
 
 def _open_order(address: Address, account: AccountInfo, timeline: Sequence[TimelineEntry] = ()) -> ChainOrder | None:

@@ -26,7 +26,7 @@ class ChainHistoryQuery(Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class Traded(Struct, frozen=True):
+class OrderWithTrades(Struct, frozen=True):
     """An order with its newest trades, the newest first."""
 
     order: IndexedOrder
@@ -37,7 +37,7 @@ class ChainHistory(Struct, frozen=True):
     """A page, and how many orders match."""
 
     total: int
-    orders: Sequence[Traded]
+    orders: Sequence[OrderWithTrades]
 
 
 class Histories(Protocol):
@@ -45,7 +45,9 @@ class Histories(Protocol):
 
     async def history(self, query: ChainHistoryQuery) -> ChainHistory: ...
 
-    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool = False) -> dict[Address, Traded]:
+    async def open_at(
+        self, addresses: Sequence[Address], *, with_failed: bool = False
+    ) -> dict[Address, OrderWithTrades]:
         """What is known of the open orders at these addresses."""
 
     async def last_at(self, address: Address) -> IndexedOrder | None:
@@ -66,7 +68,7 @@ class ChainIndexStore(ShardStore[ChainRows], Protocol):
 
     async def history(self, query: ChainHistoryQuery) -> ChainHistory: ...
 
-    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[Traded]:
+    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[OrderWithTrades]:
         """The open orders at these addresses."""
 
     async def last_at(self, address: Address) -> IndexedOrder | None:

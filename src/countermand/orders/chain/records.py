@@ -15,10 +15,10 @@ from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.events import Event
 from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.rows import family_of
+from countermand.orders.chain.words import chain_reason
 from countermand.values.instant import Instant
 
 CAUSE: Final = "transaction"
-TOO_LITTLE_LEFT: Final = "too little was left for any fill"
 
 
 class ChainRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -49,12 +49,13 @@ def record_of(order: IndexedOrder, event: Event, landed: TransactionLanded) -> E
         signature=landed.signature,
         family=family_of(order).value,
         opened_by=order.opened_by,
-        **_details(event),
+        reason=chain_reason(event),
+        **_amounts(event),
     )
     return EventRecord(order.owner, order.address, record.event, encode(record))
 
 
-def _details(event: Event) -> dict[str, Any]:
+def _amounts(event: Event) -> dict[str, Any]:
     match event:
         case events.LimitOpened(making=given, taking=received):
             terms = {"input_mint": event.input_mint, "output_mint": event.output_mint}
@@ -62,22 +63,10 @@ def _details(event: Event) -> dict[str, Any]:
         case events.RecurringOpened(deposited=given):
             return {"input_mint": event.input_mint, "output_mint": event.output_mint, "given": given}
         case events.LimitFilled(making=given, taking=received) | events.CycleFilled(used=given, received=received):
-            return {"given": given, "received": received, "reason": filled_words(given, received)}
-        case events.LimitCancelled(dust=dust):
-            return {"reason": TOO_LITTLE_LEFT} if dust else {}
-        case events.RecurringClosed(by_owner=by_owner):
-            return {"reason": closed_words(by_owner=by_owner)}
+            return {"given": given, "received": received}
         case events.RecurringDeposited(amount=given):
             return {"given": given}
         case events.RecurringWithdrawn():
             return {"given": event.sold, "received": event.bought}
-        case events.FillFailed(keeper=keeper):
-            return {"reason": f"a fill by {keeper} failed, and nothing of it happened"}
-
-
-def filled_words(given: int, received: int) -> str:
-    return f"it gave {given} units for {received}"
-
-
-def closed_words(*, by_owner: bool) -> str:
-    return "its owner closed it" if by_owner else "nothing was left to sell"
+        case events.LimitCancelled() | events.RecurringClosed() | events.FillFailed():
+            return {}

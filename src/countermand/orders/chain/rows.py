@@ -10,7 +10,6 @@ from countermand.kernel.journal import encode
 from countermand.orders.chain.model.decide import Cursor
 from countermand.orders.chain.model.order import (
     ChainFamily,
-    ChainOrderState,
     IndexedLimitOrder,
     IndexedOrder,
     IndexedRecurringOrder,
@@ -70,7 +69,7 @@ class ChainRows(msgspec.Struct, frozen=True):
 
 def order_row(order: IndexedOrder, slot: int, nth: int) -> ChainOrderRow:
     """`slot`: of the last transaction that changed it. `nth`: where in that slot, so that what came later has more."""
-    live, fields = order.state is ChainOrderState.OPEN, msgspec.to_builtins(order)
+    live, fields = order.is_open, msgspec.to_builtins(order)
     if not order.nth:  # Bodies that were stored before there was a number have none.
         del fields["nth"]
     return ChainOrderRow(

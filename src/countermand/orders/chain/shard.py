@@ -9,7 +9,7 @@ from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.decide import Cursor, IndexRefused
 from countermand.orders.chain.model.events import Event
-from countermand.orders.chain.model.order import ChainOrderState, IndexedOrder
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.ports import ChainIndexStore
 from countermand.orders.chain.rows import ChainRows, decode_cursor, decode_order
 from countermand.orders.chain.state import ChainIndexState
@@ -63,7 +63,7 @@ def _order(address: str, opened_by: str, family: str, body: bytes) -> IndexedOrd
     try:
         order = decode_order(family, body)
         assert (order.address, order.opened_by) == (address, opened_by), f"its body is that of {order.address}"
-        assert order.state is ChainOrderState.OPEN, f"it is {order.state.value}, and stored as open"
+        assert order.is_open, f"it is {order.state.value}, and stored as open"
     except UNREADABLE as problem:
         raise unreadable("onchain_orders", f"{address} {opened_by}", problem) from problem
     return order

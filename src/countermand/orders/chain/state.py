@@ -11,7 +11,7 @@ from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.decide import BEGINNING, Cursor, IndexRefused, decide
 from countermand.orders.chain.model.events import Event, LimitOpened, RecurringOpened
 from countermand.orders.chain.model.lifecycle import evolve, trade_of
-from countermand.orders.chain.model.order import ChainOrderState, IndexedOrder
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.records import record_of
 from countermand.orders.chain.rows import ChainOrderRow, ChainRows, ChainTradeRow, cursor_row, order_row, trade_row
 from countermand.values.identity import Address, Signature
@@ -60,7 +60,7 @@ class ChainIndexState:
             if isinstance(event, LimitOpened | RecurringOpened):
                 order = replace(order, nth=opened[order.address])
                 opened[order.address] += 1
-            if order.state is ChainOrderState.OPEN:
+            if order.is_open:
                 self.open[order.address] = order
             else:
                 del self.open[order.address]

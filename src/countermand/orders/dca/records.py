@@ -15,7 +15,7 @@ from countermand.orders.dca.journal import COMMANDS, EVENTS
 from countermand.orders.dca.model import events
 from countermand.orders.dca.model.commands import Command
 from countermand.orders.dca.model.events import Event
-from countermand.orders.dca.model.order import DcaOrder, PriceBand, State, Terms
+from countermand.orders.dca.model.order import DcaOrder, DcaTerms, PriceBand, State
 from countermand.orders.dca.words import dca_reason
 from countermand.orders.vaults.ports import ShownEvents
 from countermand.values.identity import Signature
@@ -137,7 +137,7 @@ def _was_tried(order: DcaOrder) -> bool:
     return order.state in (State.ROUND_DUE, State.EXECUTING)
 
 
-def _told_terms(terms: Terms) -> ToldTerms:
+def _told_terms(terms: DcaTerms) -> ToldTerms:
     plan = terms.plan
     return ToldTerms(
         terms.input_mint,

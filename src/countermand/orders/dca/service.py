@@ -8,8 +8,8 @@ from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
 from countermand.orders.dca.bodies import decode_order
 from countermand.orders.dca.model.commands import PlaceOrder, UnsignedDeposit
-from countermand.orders.dca.model.order import DcaOrder, Plan
-from countermand.orders.dca.model.refusals import Refused, refused
+from countermand.orders.dca.model.order import DcaOrder, DcaPlan
+from countermand.orders.dca.model.refusals import DcaRefused, refused
 from countermand.orders.dca.ports import Store, Transactions
 from countermand.orders.dca.records import HistoryEntry, decode_told, history_of
 from countermand.orders.dca.shard import DcaShard
@@ -33,10 +33,10 @@ class OrderRequest(Struct, frozen=True):
     input_mint: Mint
     output_mint: Mint
     amount: BaseUnits
-    plan: Plan
+    plan: DcaPlan
 
 
-class DcaService(VaultService[DcaOrder, UnsignedDeposit, Refused, HistoryEntry]):
+class DcaService(VaultService[DcaOrder, UnsignedDeposit, DcaRefused, HistoryEntry]):
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(
@@ -69,7 +69,7 @@ class DcaService(VaultService[DcaOrder, UnsignedDeposit, Refused, HistoryEntry])
         return deposit
 
     @told("place")
-    async def place(self, request: OrderRequest) -> PlaceAnswer[DcaOrder, Refused]:
+    async def place(self, request: OrderRequest) -> PlaceAnswer[DcaOrder, DcaRefused]:
         """Commits the order with the user's signature, lands the deposit, and waits for it."""
         deposit = await self._shard.craft(request.deposit_request_id)
         if deposit is None:
@@ -93,7 +93,7 @@ class DcaService(VaultService[DcaOrder, UnsignedDeposit, Refused, HistoryEntry])
 
         return await self._place(deposit, submission, command_of)
 
-    def _refused(self, refusal: VaultRefusal) -> Refused:
+    def _refused(self, refusal: VaultRefusal) -> DcaRefused:
         return refused(Objection(refusal))
 
     def _view(self, stored: StoredOrder) -> DcaView:

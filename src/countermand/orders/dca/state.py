@@ -8,7 +8,7 @@ from countermand.orders.dca.model.commands import Command, PlaceOrder, UnsignedD
 from countermand.orders.dca.model.lifecycle import is_dormant
 from countermand.orders.dca.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.dca.model.order import DcaOrder
-from countermand.orders.dca.model.refusals import Refused
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.orders.dca.ports import DcaRows
 from countermand.orders.dca.records import record_of
 from countermand.orders.dca.rows import order_row
@@ -37,7 +37,7 @@ class DcaState(VaultState[DcaOrder, UnsignedDeposit]):
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         return self.live.command_due(at)
 
-    def decide(self, command: Command, at: Instant) -> tuple[OrderEvent, ...] | Refused:
+    def decide(self, command: Command, at: Instant) -> tuple[OrderEvent, ...] | DcaRefused:
         return self.live.decide(command, Moment(at, self._judged_by(command)))
 
     def apply(self, command: Command, events: tuple[OrderEvent, ...], at: Instant) -> Entry:

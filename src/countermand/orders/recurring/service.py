@@ -10,12 +10,10 @@ from solders.pubkey import Pubkey
 from countermand.kernel.ports import Clock
 from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder
 from countermand.orders.chain.moments import as_of_one_moment
-from countermand.orders.chain.ports import ChainHistoryQuery, Histories, Traded
+from countermand.orders.chain.ports import ChainHistoryQuery, Histories, OrderWithTrades
 from countermand.orders.recurring.model.decide import (
     CycleBounds,
     MintKind,
-    RecurringRefusal,
-    RecurringRefused,
     Sold,
     bounds_of_cycle,
     check_mints,
@@ -23,6 +21,7 @@ from countermand.orders.recurring.model.decide import (
     check_worth,
 )
 from countermand.orders.recurring.model.order import CLOSES, OPENS, OrderPage, RecurringOrder, RecurringTerms
+from countermand.orders.recurring.model.refusals import RecurringRefusal, RecurringRefused
 from countermand.services.transactions.builder import BuiltMessage, Compose, units_to_make
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Execution
@@ -330,7 +329,7 @@ def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_b
     )
 
 
-def _told_order(told: Traded, decimals: dict[str, int]) -> RecurringOrder:
+def _told_order(told: OrderWithTrades, decimals: dict[str, int]) -> RecurringOrder:
     order = told.order
     assert isinstance(order, IndexedRecurringOrder)
     return RecurringOrder(

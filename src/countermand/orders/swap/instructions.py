@@ -5,7 +5,7 @@ from solders.instruction import Instruction
 
 from countermand.orders.swap.model.swap import SwapTerms
 from countermand.solana.programs.accounts import create_associated, unwrap_sol, wrap_sol
-from countermand.solana.programs.swap import Bounds, Side, swap
+from countermand.solana.programs.swap import Bounds, SwapSide, swap
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.values.identity import Address
 from countermand.values.quantities import U64_MAX
@@ -56,6 +56,6 @@ def _unreachable(terms: SwapTerms) -> Bounds:
     return Bounds(terms.amount, 0 if terms.exact_out else U64_MAX, 0, terms.exact_out)
 
 
-def _side(token: Token, user: Address, account: Address | None = None) -> Side:
+def _side(token: Token, user: Address, account: Address | None = None) -> SwapSide:
     own = associated_token_address(user, token.mint, token.program)
-    return Side(token.mint, token.program, own if account is None else account)
+    return SwapSide(token.mint, token.program, own if account is None else account)

@@ -7,7 +7,8 @@ from solders.hash import Hash
 from solders.instruction import Instruction
 
 from countermand.orders.swap.instructions import instructions_of
-from countermand.orders.swap.model.quote import QuoteRefusal, QuoteTerms, SwapQuote
+from countermand.orders.swap.model.quote import QuoteTerms, SwapQuote
+from countermand.orders.swap.model.refusals import QuoteRefusal
 from countermand.orders.swap.model.swap import AccountUse, BuildTerms, BuiltSwap, PlainInstruction, SwapTerms
 from countermand.orders.swap.ports import Pool
 from countermand.services.transactions.blockhashes import RecentBlockhash

@@ -12,7 +12,7 @@ from countermand.kernel.ports import Clock
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model.commands import Amendment, AmendOrder, PlaceOrder, UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup
-from countermand.orders.trigger.model.refusals import Refused, refused
+from countermand.orders.trigger.model.refusals import TriggerRefused, refused
 from countermand.orders.trigger.ports import Store, Transactions, VaultStore
 from countermand.orders.trigger.records import HistoryEntry, decode_told, history_of
 from countermand.orders.trigger.rows import vault_row
@@ -21,7 +21,7 @@ from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.model.refusals import Objection, VaultRefusal
 from countermand.orders.vaults.ports import StoredOrder
 from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, told
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
@@ -46,7 +46,7 @@ class OrderRequest(Struct, frozen=True):
     expires_at: Instant
 
 
-class TriggerService(VaultService[OrderGroup, UnsignedDeposit, Refused, HistoryEntry]):
+class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, HistoryEntry]):
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(
@@ -104,7 +104,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, Refused, HistoryE
         return deposit
 
     @told("place")
-    async def place(self, request: OrderRequest) -> PlaceAnswer[OrderGroup, Refused]:
+    async def place(self, request: OrderRequest) -> PlaceAnswer[OrderGroup, TriggerRefused]:
         """Commits the order with the user's signature, lands the deposit, and waits for it."""
         deposit = await self._shard.craft(request.deposit_request_id)
         if deposit is None:
@@ -115,10 +115,10 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, Refused, HistoryE
     @told("amend")
     async def amend(
         self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
-    ) -> Answer[OrderGroup] | Refused:
+    ) -> Decided[OrderGroup] | TriggerRefused:
         return await self._shard.submit(AmendOrder(order_id, wallet, amendment, by_operator))
 
-    def _refused(self, refusal: VaultRefusal) -> Refused:
+    def _refused(self, refusal: VaultRefusal) -> TriggerRefused:
         return refused(Objection(refusal))
 
     def _view(self, stored: StoredOrder) -> TriggerView:

@@ -17,21 +17,23 @@ from countermand.orders.trigger.model.commands import (
 from countermand.orders.trigger.model.decide import OrderCommand
 from countermand.orders.trigger.model.live_orders import OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.ports import Store, TriggerRows
 from countermand.orders.trigger.rows import watermarks_of
 from countermand.orders.trigger.state import TriggerState
-from countermand.orders.vaults.shard import Answer, VaultShard
+from countermand.orders.vaults.shard import Decided, VaultShard
 from countermand.services.prices import Prices
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, OrderId
 from countermand.values.quantities import UsdPrice
 
-TriggerEpoch: TypeAlias = WriterEpoch[TriggerState, Command, OrderEvent, Refused, TriggerRows]
+TriggerEpoch: TypeAlias = WriterEpoch[TriggerState, Command, OrderEvent, TriggerRefused, TriggerRows]
 
 
-class TriggerShard(VaultShard[TriggerState, Command, OrderEvent, Refused, TriggerRows, OrderGroup, UnsignedDeposit]):
+class TriggerShard(
+    VaultShard[TriggerState, Command, OrderEvent, TriggerRefused, TriggerRows, OrderGroup, UnsignedDeposit]
+):
     _table = "orders"
 
     def __init__(
@@ -48,7 +50,7 @@ class TriggerShard(VaultShard[TriggerState, Command, OrderEvent, Refused, Trigge
 
     # --- commands
 
-    async def submit(self, command: OrderCommand) -> Answer[OrderGroup] | Refused:
+    async def submit(self, command: OrderCommand) -> Decided[OrderGroup] | TriggerRefused:
         """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
         assert not isinstance(command, TriggerOrders), "prices trigger orders, see observe_prices"
         if isinstance(command, PlaceOrder):
@@ -70,7 +72,7 @@ class TriggerShard(VaultShard[TriggerState, Command, OrderEvent, Refused, Trigge
         while more:
             crossed, more = live.take_crossed(mint, price, at_once=at_once)
             decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
-            triggered = {} if isinstance(decided, Refused) else dict(decided)
+            triggered = {} if isinstance(decided, TriggerRefused) else dict(decided)
             left += [order_id for order_id in crossed if order_id not in triggered]
             if more:
                 await self._let_others_run(writer)

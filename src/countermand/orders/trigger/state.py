@@ -16,7 +16,7 @@ from countermand.orders.trigger.model.events import WatermarkMoved
 from countermand.orders.trigger.model.lifecycle import is_dormant
 from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent, followed
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.refusals import TriggerRefused
 from countermand.orders.trigger.model.trailing import Watermarks
 from countermand.orders.trigger.ports import TriggerRows
 from countermand.orders.trigger.records import record_of, record_of_move
@@ -50,7 +50,7 @@ class TriggerState(VaultState[OrderGroup, UnsignedDeposit]):
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         return self.live.command_due(at)
 
-    def decide(self, command: Command, at: Instant) -> tuple[OrderEvent, ...] | Refused:
+    def decide(self, command: Command, at: Instant) -> tuple[OrderEvent, ...] | TriggerRefused:
         return self.live.decide(command, Moment(at, self._judged_by(command)))
 
     def apply(self, command: Command, events: tuple[OrderEvent, ...], at: Instant) -> Entry:

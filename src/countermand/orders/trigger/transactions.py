@@ -6,7 +6,7 @@ from typing import Final, assert_never
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup, Sale
 from countermand.orders.trigger.model.slippage import Minimum, minimum_of
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.orders.vaults.transactions import (
     CLOSE_REJECTIONS_MAX,
     VaultTransactions,
@@ -179,7 +179,7 @@ def _may_close(rejections: int) -> bool:
     return rejections < CLOSE_REJECTIONS_MAX
 
 
-def _is_worth_less(amount: BaseUnits, market: Market, bound: UsdPrice) -> bool:
+def _is_worth_less(amount: BaseUnits, market: PairPrices, bound: UsdPrice) -> bool:
     """In US dollars. `amount` is of the input."""
     worth: int = amount.units * market.input_price.picodollars
     return worth < bound.picodollars * int(10**market.input_decimals)

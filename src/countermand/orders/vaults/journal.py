@@ -28,7 +28,7 @@ class _Body(msgspec.Struct):
 _BODY: Final = msgspec.json.Decoder(_Body)
 
 
-class Entry(msgspec.Struct, Generic[Command, Event], frozen=True):
+class VaultEntry(msgspec.Struct, Generic[Command, Event], frozen=True):
     """A journal row, read back."""
 
     seq: int
@@ -50,11 +50,11 @@ class JournalBodies(Generic[Command, Event]):
         named = [(order_id, self.events.name_of(event), event) for order_id, event in made]
         return encode({"rules": self.rules, "price": price, "command": command, "events": named})
 
-    def read(self, row: JournalRow) -> Entry[Command, Event]:
+    def read(self, row: JournalRow) -> VaultEntry[Command, Event]:
         body = _BODY.decode(row.body)
         command = msgspec.json.decode(body.command, type=self.commands.type_of(row.kind))
         made = [
             (order_id, msgspec.json.decode(event, type=self.events.type_of(kind)))
             for order_id, kind, event in body.events
         ]
-        return Entry(row.seq, Moment(row.at, body.price), body.rules, command, tuple(made))
+        return VaultEntry(row.seq, Moment(row.at, body.price), body.rules, command, tuple(made))

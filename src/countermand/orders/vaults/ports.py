@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from countermand.kernel.fresh_deposits import BuiltDeposit
 from countermand.kernel.ports import ShardStore
+from countermand.orders.vaults.fresh_deposits import BuiltDeposit
 from countermand.orders.vaults.model.order import VaultOrder
 from countermand.values.bucket import Bucket, BucketRange
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet

@@ -1,4 +1,4 @@
-"""What can be done with any order in a vault, as a dialect asks for it: prepare, pass the gate, wait for the world."""
+"""What can be done with any order in a vault, as a dialect asks for it: prepare, pass the shard, wait for the world."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from countermand.orders.vaults.model.commands import ConfirmCancel, RequestCance
 from countermand.orders.vaults.model.order import CANCELLABLE, Phase, VaultOrder, withdrawal_of
 from countermand.orders.vaults.model.refusals import VaultRefusal, VaultRefused
 from countermand.orders.vaults.ports import HistoryQuery, OrderStore, OrderTransactions, StoredOrder
-from countermand.orders.vaults.shard import Answer
+from countermand.orders.vaults.shard import Decided
 from countermand.orders.vaults.state import VaultDeposit
 from countermand.orders.vaults.work import VaultOutbox
 from countermand.services.transactions.telemetry import transaction_altered
@@ -94,7 +94,7 @@ ConfirmAnswer: TypeAlias = Withdrawn | Refused | NotLanded
 class OrderShard(Protocol[Order, Deposit, Refused_co]):
     """What the service needs of a family's shard."""
 
-    async def submit(self, command: Any) -> Answer[Order] | Refused_co: ...
+    async def submit(self, command: Any) -> Decided[Order] | Refused_co: ...
 
     async def now(self) -> Instant: ...
 
@@ -111,6 +111,16 @@ class OrderShard(Protocol[Order, Deposit, Refused_co]):
     async def changed(self, order_id: OrderId) -> None: ...
 
 
+_KINDS: Final[dict[type, str]] = {
+    Placed: "placed",
+    Cancelling: "cancelling",
+    Withdrawn: "withdrawn",
+    Decided: "answer",
+    NotLanded: "notlanded",
+    DepositUnknown: "depositunknown",
+}
+"""Of answers that are no refusals, as the metric has them."""
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -122,7 +132,7 @@ def told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, A
         @wraps(method)
         async def answered(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             answer = await method(*args, **kwargs)
-            kind = answer.refusal.name if isinstance(answer, VaultRefused) else type(answer).__name__
+            kind = answer.refusal.name if isinstance(answer, VaultRefused) else _KINDS[type(answer)]
             telemetry.answered(request, kind)
             return answer
 
@@ -172,7 +182,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
         known = await self._orders.peek(deposit.order_id) is not None
         flaw = None if known else await self._built.simulate_deposit(deposit)
         answer = await self._orders.submit(command_of(flaw))
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Decided):
             return self._told_how_altered(answer, "deposit", deposit.order_id, deposit.craft, submission)
         if not answer.changed:
             self._outbox.send_now(deposit.order_id)
@@ -215,7 +225,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
             made_from = 0 if order is None else order.version
             command = RequestCancel(order_id, wallet, request_id, craft, made_from, by_operator)
             answer = await self._orders.submit(command)
-            if isinstance(answer, Answer):
+            if isinstance(answer, Decided):
                 return self._cancelling(answer.order)
             if not answer.is_for(VaultRefusal.CRAFT_STALE):
                 return answer
@@ -223,7 +233,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
 
     async def _cancel_without_craft(self, command: RequestCancel) -> CancelAnswer[Order, Refused]:
         answer = await self._orders.submit(command)
-        return self._cancelling(answer.order) if isinstance(answer, Answer) else answer
+        return self._cancelling(answer.order) if isinstance(answer, Decided) else answer
 
     def _cancelling(self, order: Order) -> Cancelling[Order]:
         withdrawal, craft = order.progress.withdrawal, withdrawal_of(order)
@@ -252,7 +262,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
         submission = self._built.read_submission(transaction, wallet)
         command = ConfirmCancel(order_id, wallet, request_id, submission, await self._block_height(), flaw)
         answer = await self._orders.submit(command)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Decided):
             built = None if order is None else withdrawal_of(order)
             return self._told_how_altered(answer, "withdrawal", order_id, built, submission)
         if not answer.changed:
@@ -268,8 +278,8 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
             return Withdrawn(order_id, signature)
         if attempt is not None:
             return NotLanded()
-        again = await self._orders.submit(command)  # It failed: the gate knows how to say it.
-        return NotLanded() if isinstance(again, Answer) else again
+        again = await self._orders.submit(command)  # It failed: the shard knows how to say it.
+        return NotLanded() if isinstance(again, Decided) else again
 
     async def _shortfall(self, order: Order) -> str | None:
         """Why the withdrawal that would be co-signed now cannot be paid for. A chain that is silent is no reason."""

@@ -32,7 +32,7 @@ Refused = TypeVar("Refused", bound=VaultRefused[Any, Any])
 Rows = TypeVar("Rows")
 
 
-class Answer(Struct, Generic[Order], frozen=True):
+class Decided(Struct, Generic[Order], frozen=True):
     """A command that was not refused: the order as it is now. `changed` false: it had been so before."""
 
     order: Order
@@ -89,7 +89,7 @@ class VaultShard(
 
     # --- commands
 
-    async def _submit(self, order_id: OrderId, command: Command) -> Answer[Order] | Refused:
+    async def _submit(self, order_id: OrderId, command: Command) -> Decided[Order] | Refused:
         """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
         writer = await self._with(order_id)
         decided = self._turn(writer, command)
@@ -98,7 +98,7 @@ class VaultShard(
         if not isinstance(decided, tuple):
             return decided
         assert order is not None, "a decision is about an order"
-        return Answer(order, bool(decided))
+        return Decided(order, bool(decided))
 
     async def add_craft(self, deposit: Deposit) -> None:
         self._must_own(f"deposit {deposit.request_id}", bucket_of(deposit.wallet))

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
-from countermand.kernel.fresh_deposits import BuiltDeposit, FreshDeposits
 from countermand.kernel.journal import encode
+from countermand.orders.vaults.fresh_deposits import BuiltDeposit, FreshDeposits
 from countermand.orders.vaults.model.order import VaultOrder
 from countermand.orders.vaults.ports import CraftRow
 from countermand.values.bucket import bucket_of

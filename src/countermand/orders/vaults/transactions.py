@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from countermand.kernel.fresh_deposits import BuiltDeposit
-from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.fresh_deposits import BuiltDeposit
+from countermand.orders.vaults.model.market import PairPrices
 from countermand.orders.vaults.model.order import VaultOrder
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.plans import Signatory, SigningPlan
@@ -74,14 +74,14 @@ class VaultTransactions(ABC, Generic[Order]):
     async def send(self, order: Order, attempt: Attempt) -> None:
         await self._custody.send(self._plan_of(order, attempt), attempt)
 
-    def _market(self, sold: Mint, bought: Mint) -> tuple[Token, Token, Market] | SwapRefused:
+    def _market(self, sold: Mint, bought: Mint) -> tuple[Token, Token, PairPrices] | SwapRefused:
         token, output = self._tokens.get(sold), self._tokens.get(bought)
         if token is None or output is None:
             return SwapRefused(f"no such token: {sold} or {bought}")
         price, output_price = self._price_of(sold), self._price_of(bought)
         if price is None or output_price is None:
             return SwapRefused(f"no price for {bought if price else sold}")
-        return token, output, Market(price, token.decimals, output_price, output.decimals)
+        return token, output, PairPrices(price, token.decimals, output_price, output.decimals)
 
 
 def signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:

@@ -28,7 +28,7 @@ from countermand.services.custody.plans import Fund, SigningPlan, Swap
 from countermand.services.custody.signer import Signer
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.custody.withdrawals import WithdrawalLayout, two_account_limit
-from countermand.services.liquidity.routing import Quote, Router, SwapRequest
+from countermand.services.liquidity.routing import Quote, RoutedSwap, Router
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import simulated
 from countermand.services.transactions.chain_errors import asks_the_chain
@@ -372,9 +372,9 @@ class VaultCustody:
         error = None if simulation.error is None else describe(simulation.error)
         return built.message, built.last_valid_height, error
 
-    def _request(self, wallet: Wallet, swap: Swap) -> SwapRequest:
+    def _request(self, wallet: Wallet, swap: Swap) -> RoutedSwap:
         accounts, output = self._accounts(wallet, swap.mint), self._accounts(wallet, swap.output_mint)
-        return SwapRequest(accounts, output, key(swap.account), swap.amount, None if swap.to is None else key(swap.to))
+        return RoutedSwap(accounts, output, key(swap.account), swap.amount, None if swap.to is None else key(swap.to))
 
     def _accounts_of(self, wallet: Wallet, mint: Mint) -> OrderAccounts:
         token = self._tokens.get(mint)

@@ -18,7 +18,7 @@ from countermand.services.custody.instructions import always_rejected, is_same, 
 from countermand.services.custody.moves import close_instructions, own_account, return_instructions
 from countermand.services.custody.plans import Close, Fund, Move, Open, Return, Signatory, SigningPlan, Swap
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.liquidity.routing import Router, SwapRequest
+from countermand.services.liquidity.routing import RoutedSwap, Router
 from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM
 from countermand.values.identity import Mint, Signature, Wallet
 
@@ -102,7 +102,7 @@ class Signer:
             case Swap():
                 output = self._accounts_of(plan.wallet, move.output_mint)
                 to = None if move.to is None else key(move.to)
-                request = SwapRequest(accounts, output, account, move.amount, to)
+                request = RoutedSwap(accounts, output, account, move.amount, to)
                 settled = self._router.settled_by(found, request, move.minimum)
                 assert settled, f"{plan.of} does not swap as it should"
                 return settled

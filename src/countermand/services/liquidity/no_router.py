@@ -5,7 +5,7 @@ from typing import Final
 
 from solders.instruction import Instruction
 
-from countermand.services.liquidity.routing import Quote, SwapRequest
+from countermand.services.liquidity.routing import Quote, RoutedSwap
 from countermand.values.identity import Address
 from countermand.values.quantities import BaseUnits
 from countermand.values.transactions import SwapRefused
@@ -20,13 +20,13 @@ class NoRouter:
     def authority(self) -> Address:
         raise AssertionError("a venue without a router signs no settlement")
 
-    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:  # noqa: ARG002
+    async def quote(self, swap: RoutedSwap) -> Quote | SwapRefused:  # noqa: ARG002
         return SwapRefused(NO_ROUTER)
 
-    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
+    def settlement(self, swap: RoutedSwap, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
         raise AssertionError("a venue without a router settles nothing")
 
-    def settled_by(self, found: Sequence[Instruction], swap: SwapRequest, minimum: BaseUnits) -> int:  # noqa: ARG002
+    def settled_by(self, found: Sequence[Instruction], swap: RoutedSwap, minimum: BaseUnits) -> int:  # noqa: ARG002
         return 0
 
     def takes_failure(self) -> bool:

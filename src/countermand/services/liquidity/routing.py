@@ -14,7 +14,7 @@ from countermand.values.tokens import Token
 from countermand.values.transactions import SwapRefused
 
 
-class SwapRequest(Struct, frozen=True):
+class RoutedSwap(Struct, frozen=True):
     """What is to be swapped: an amount of the order's account `source`, which the vault owns.
 
     `to`: the token account that gets the other token. None: the user's own, or its wallet, if that is SOL.
@@ -43,13 +43,13 @@ class Router(Protocol):
     def authority(self) -> Address:
         """The key that signs a settlement beside the vault."""
 
-    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
+    async def quote(self, swap: RoutedSwap) -> Quote | SwapRefused:
         """For all of the amount, or as much of it as can be swapped at once."""
 
-    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
+    def settlement(self, swap: RoutedSwap, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
         """Instructions that take the whole amount and give at least `minimum`, or do nothing at all."""
 
-    def settled_by(self, found: Sequence[Instruction], swap: SwapRequest, minimum: BaseUnits) -> int:
+    def settled_by(self, found: Sequence[Instruction], swap: RoutedSwap, minimum: BaseUnits) -> int:
         """So many of the first instructions settle the swap, for at least `minimum`. 0: they do not.
 
         The instructions are as read from a message: no flag of their accounts is set.

@@ -70,8 +70,6 @@ DCA_BYTES: Final = 289
 DCA_DISCRIMINATOR: Final = account_discriminator("Dca")
 DCA_DISCRIMINATOR_AT: Final = 0
 DCA_USER_AT: Final = 8
-DCA_INPUT_MINT_AT: Final = 40
-DCA_OUTPUT_MINT_AT: Final = 72
 
 _ERROR_NAMES: Final = """
     InvalidAmount InvalidCycleAmount InvalidPair TooFrequent InvalidMinPrice InvalidMaxPrice InAmountInsufficient

@@ -50,7 +50,7 @@ STABLE_AT: Final = _MARKET.size - 1
 MARKET_LAMPORTS: Final = rent_lamports(_MARKET.size)
 
 
-class Market(Struct, frozen=True):
+class PoolMarket(Struct, frozen=True):
     """`price` is in 10⁻¹² dollars for a whole token; a swap takes at most `max_input` of it, and gives so much less."""
 
     mint: Address
@@ -60,7 +60,7 @@ class Market(Struct, frozen=True):
     stable: bool = False
 
 
-class Side(Struct, frozen=True):
+class SwapSide(Struct, frozen=True):
     """A token of a swap, and the account that gives or gets it."""
 
     mint: Address
@@ -84,8 +84,8 @@ class Bounds(Struct, frozen=True):
 
 def swap(
     user: Address,
-    source: Side,
-    destination: Side,
+    source: SwapSide,
+    destination: SwapSide,
     bounds: Bounds,
     *,
     platform_fee_bps: int = 0,
@@ -127,18 +127,18 @@ def market_address(mint: Address) -> Address:
     return derived(PROGRAM, b"market", bytes(key(mint)))[0]
 
 
-def market_bytes(market: Market) -> bytes:
+def market_bytes(market: PoolMarket) -> bytes:
     price = market.price.to_bytes(16, "little")
     return _MARKET.pack(MARKET, bytes(key(market.mint)), price, market.max_input, market.impact_bps, market.stable)
 
 
-def market_account(market: Market, lamports: int = MARKET_LAMPORTS) -> AccountInfo:
+def market_account(market: PoolMarket, lamports: int = MARKET_LAMPORTS) -> AccountInfo:
     return AccountInfo(lamports, PROGRAM, market_bytes(market), executable=False)
 
 
-def read_market(data: bytes) -> Market | None:
+def read_market(data: bytes) -> PoolMarket | None:
     """None unless these are the bytes of a market."""
     if len(data) != _MARKET.size or not data.startswith(MARKET):
         return None
     _, mint, price, max_input, impact_bps, stable = _MARKET.unpack(data)
-    return Market(str(Pubkey(mint)), int.from_bytes(price, "little"), max_input, impact_bps, bool(stable))
+    return PoolMarket(str(Pubkey(mint)), int.from_bytes(price, "little"), max_input, impact_bps, bool(stable))

@@ -46,7 +46,7 @@ from countermand.solana.rpc.node import (
     NodeRefused,
     caught_up,
 )
-from countermand.solana.rpc.push import Bell, bell, websocket_url
+from countermand.solana.rpc.push import LandingBell, bell, websocket_url
 from countermand.solana.wire import read_transaction
 
 ACCOUNTS_MAX: Final = 100
@@ -294,7 +294,7 @@ class RpcChain:
         self._pushes = False
 
     async def _follow(
-        self, cursors: dict[Address, Signature | None], told: int, rung: Bell | None
+        self, cursors: dict[Address, Signature | None], told: int, rung: LandingBell | None
     ) -> AsyncGenerator[LandedSignature, None]:
         """`cursors` are the newest of each address that needs not be told, `told` the slot up to which all was."""
         while True:

@@ -42,7 +42,7 @@ class _Message(msgspec.Struct, frozen=True):
 _decode: Final = msgspec.json.Decoder(_Message).decode
 
 
-class Bell:
+class LandingBell:
     """`slot` is the newest of which the node said that something landed in it."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Bell:
 @asynccontextmanager
 async def bell(
     node: NodeClient, url: str, addresses: Sequence[Address], on_refused: Callable[[str], None]
-) -> AsyncIterator[Bell | None]:
+) -> AsyncIterator[LandingBell | None]:
     """None if the node does not push: no socket there, or no such subscription. `on_refused` is told why."""
     opened = await _opened(node, url, addresses, on_refused)
     if opened is None:
@@ -108,7 +108,7 @@ class _Refused(Exception):
 
 async def _opened(
     node: NodeClient, url: str, addresses: Sequence[Address], on_refused: Callable[[str], None]
-) -> tuple[aiohttp.ClientWebSocketResponse, Bell] | None:
+) -> tuple[aiohttp.ClientWebSocketResponse, LandingBell] | None:
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_MS / 1000):
             socket = await node.open_socket(url, bytes_max=MESSAGE_BYTES_MAX)
@@ -118,14 +118,14 @@ async def _opened(
         return None
 
 
-async def _subscribed(socket: aiohttp.ClientWebSocketResponse, addresses: Sequence[Address]) -> Bell:
+async def _subscribed(socket: aiohttp.ClientWebSocketResponse, addresses: Sequence[Address]) -> LandingBell:
     """Returns when the node has taken a subscription for each address: it takes one in each."""
     try:
         for number, address in enumerate(addresses):
             params = [{"mentions": [address]}, {"commitment": "finalized"}]
             asked = {"jsonrpc": "2.0", "id": number, "method": "logsSubscribe", "params": params}
             await socket.send_str(msgspec.json.encode(asked).decode())
-        heard, open_ = Bell(), dict.fromkeys(range(len(addresses)))
+        heard, open_ = LandingBell(), dict.fromkeys(range(len(addresses)))
         while open_:
             message = _decode(await socket.receive_str())
             if message.params is not None:
@@ -140,7 +140,7 @@ async def _subscribed(socket: aiohttp.ClientWebSocketResponse, addresses: Sequen
     return heard
 
 
-async def _read(node: NodeClient, socket: aiohttp.ClientWebSocketResponse, heard: Bell) -> None:
+async def _read(node: NodeClient, socket: aiohttp.ClientWebSocketResponse, heard: LandingBell) -> None:
     try:
         while True:
             message = _decode(await socket.receive_str())

@@ -101,7 +101,7 @@ class InnerCalls(_Shape, frozen=True):
     instructions: list[RpcInnerCall]
 
 
-class Returned(_Shape, frozen=True):
+class ReturnedData(_Shape, frozen=True):
     program_id: str
     data: Base64
 
@@ -121,7 +121,7 @@ class RpcMeta(_Shape, frozen=True):
     post_token_balances: list[TokenAmount] | None = None
     inner_instructions: list[InnerCalls] | None = None
     compute_units_consumed: Unsigned | None = None
-    return_data: Returned | None = None
+    return_data: ReturnedData | None = None
     loaded_addresses: Loaded | None = None
 
 

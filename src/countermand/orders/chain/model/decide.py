@@ -6,7 +6,7 @@ from typing import Final
 from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.events import Event, FillFailed, LimitOpened, RecurringOpened
 from countermand.orders.chain.model.lifecycle import evolve
-from countermand.orders.chain.model.order import ChainOrderState, IndexedOrder
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.values.identity import Address, Signature
 from countermand.values.refusal import CommandRefused
 from countermand.values.structs import Struct
@@ -57,7 +57,7 @@ def decide(
             continue
         news.append(event)
         after = evolve(before, event, landed)
-        seen[event.order] = after if after.state is ChainOrderState.OPEN else None
+        seen[event.order] = after if after.is_open else None
     return tuple(news)
 
 

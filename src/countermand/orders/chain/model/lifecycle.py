@@ -32,6 +32,21 @@ class NotOfThisOrder(Exception):
 
 def evolve(order: IndexedOrder | None, event: Event, landed: TransactionLanded) -> IndexedOrder:
     """`order`: the one that is open at the event's address, if any."""
+    evolved, ending = _evolved(order, event, landed), ending_of(event)
+    return evolved if ending is None else replace(evolved, state=ending, closed_by=landed.signature)
+
+
+def ending_of(event: Event) -> ChainOrderState | None:
+    """How an open order ends by the event. None: it goes on."""
+    match event:
+        case LimitFilled(remaining_making=0) | RecurringClosed(by_owner=False):
+            return ChainOrderState.COMPLETED
+        case LimitCancelled() | RecurringClosed():
+            return ChainOrderState.CANCELLED
+    return None
+
+
+def _evolved(order: IndexedOrder | None, event: Event, landed: TransactionLanded) -> IndexedOrder:
     match order, event:
         case None, LimitOpened():
             return _opened_limit(event, landed)
@@ -121,16 +136,15 @@ def _opened_recurring(event: RecurringOpened, landed: TransactionLanded) -> Inde
 def _limit(order: IndexedLimitOrder, event: LimitFilled | LimitCancelled, landed: TransactionLanded) -> IndexedOrder:
     match event:
         case LimitFilled():
-            filled = replace(
+            return replace(
                 order,
                 updated_at_s=landed.at_s,
                 trades=order.trades + 1,
                 remaining_making=event.remaining_making,
                 remaining_taking=event.remaining_taking,
             )
-            return filled if event.remaining_making else _ended(filled, ChainOrderState.COMPLETED, landed)
         case LimitCancelled():
-            return _ended(replace(order, updated_at_s=landed.at_s), ChainOrderState.CANCELLED, landed)
+            return replace(order, updated_at_s=landed.at_s)
         case _ as never:
             assert_never(never)
 
@@ -160,18 +174,12 @@ def _recurring(
             )
         case RecurringClosed():
             # What had not left yet went to the owner.
-            order = replace(
+            return replace(
                 order,
                 updated_at_s=landed.at_s,
                 withdrawn=order.deposited - order.used,
                 paid_out=order.received,
                 user_closed=event.by_owner,
             )
-            state = ChainOrderState.CANCELLED if event.by_owner else ChainOrderState.COMPLETED
-            return _ended(order, state, landed)
         case _ as never:
             assert_never(never)
-
-
-def _ended(order: IndexedOrder, state: ChainOrderState, landed: TransactionLanded) -> IndexedOrder:
-    return replace(order, state=state, closed_by=landed.signature)

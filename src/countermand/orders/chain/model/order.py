@@ -39,6 +39,10 @@ class _Indexed(Struct, frozen=True, kw_only=True):
     failures: int = 0
     nth: int = 0
 
+    @property
+    def is_open(self) -> bool:
+        return self.state is ChainOrderState.OPEN
+
 
 class IndexedLimitOrder(_Indexed, frozen=True, kw_only=True):
     """`remaining_making` and `remaining_taking` are what was left when it ended, or is left now."""

@@ -6,7 +6,7 @@ was made from: `decide` keeps a craft only if the order is still the same.
 
 from typing import TypeAlias
 
-from countermand.orders.dca.model.order import Plan
+from countermand.orders.dca.model.order import DcaPlan
 from countermand.orders.vaults.model.commands import (
     AbandonFill,
     ConfirmCancel,
@@ -55,7 +55,7 @@ class PlaceOrder(Struct, frozen=True):
     input_mint: Mint
     output_mint: Mint
     amount: BaseUnits
-    plan: Plan
+    plan: DcaPlan
     round_cents: int | None
     """What one round is worth at the prices of now, in cents of a US dollar. None: no price is known."""
     submission: Submission

@@ -28,8 +28,8 @@ from countermand.orders.dca.model.events import (
     RoundPostponed,
 )
 from countermand.orders.dca.model.lifecycle import next_due
-from countermand.orders.dca.model.order import DcaOrder, State, Terms
-from countermand.orders.dca.model.refusals import Refusal, Refused, refused
+from countermand.orders.dca.model.order import DcaOrder, DcaTerms, State
+from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused, refused
 from countermand.orders.vaults.model.deciding import (
     confirm_cancel,
     fill_landed,
@@ -62,12 +62,12 @@ ACTIVE_MAX: Final = 10
 """So many active orders a wallet may have."""
 
 
-def decide(order: DcaOrder | None, command: Command, moment: Moment, *, active: int) -> Decision | Refused:
+def decide(order: DcaOrder | None, command: Command, moment: Moment, *, active: int) -> Decision | DcaRefused:
     """`active` counts the active orders of the wallet of a `PlaceOrder`."""
     if isinstance(command, PlaceOrder):
         return _place(order, command, moment, active)
     if order is None:
-        return Refused(Refusal.ORDER_UNKNOWN)
+        return DcaRefused(DcaRefusal.ORDER_UNKNOWN)
     match command:
         case RequestCancel():
             return _request_cancel(order, command)
@@ -92,21 +92,21 @@ def decide(order: DcaOrder | None, command: Command, moment: Moment, *, active: 
 # --- placing
 
 
-def _place(order: DcaOrder | None, command: PlaceOrder, moment: Moment, active: int) -> Decision | Refused:
+def _place(order: DcaOrder | None, command: PlaceOrder, moment: Moment, active: int) -> Decision | DcaRefused:
     if order is not None:
         return _place_again(order, command)
     deposit, submission = command.deposit, command.submission
     if unlike := _field_unlike_craft(command):
-        return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
+        return DcaRefused(DcaRefusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
     if wrong := _refused_plan(command, moment.at):
         return wrong
     if active >= ACTIVE_MAX:
-        return Refused(Refusal.TOO_MANY_ACTIVE)
+        return DcaRefused(DcaRefusal.TOO_MANY_ACTIVE)
     if objection := submission_objection(submission, deposit.craft.message):
         return refused(objection)
     if command.flaw is not None:
-        return Refused(Refusal.DEPOSIT_FLAWED, detail=command.flaw)
-    terms = Terms(
+        return DcaRefused(DcaRefusal.DEPOSIT_FLAWED, detail=command.flaw)
+    terms = DcaTerms(
         wallet=command.wallet,
         deposit_request_id=deposit.request_id,
         input_mint=command.input_mint,
@@ -120,12 +120,12 @@ def _place(order: DcaOrder | None, command: PlaceOrder, moment: Moment, active: 
     return (OrderPlaced(terms, attempt),)
 
 
-def _place_again(order: DcaOrder, command: PlaceOrder) -> Decision | Refused:
+def _place_again(order: DcaOrder, command: PlaceOrder) -> Decision | DcaRefused:
     if not _asks_the_same(order, command):
         own = command.wallet == order.terms.wallet
-        return Refused(Refusal.DEPOSIT_DUPLICATE, order_id=order.id if own else None)
+        return DcaRefused(DcaRefusal.DEPOSIT_DUPLICATE, order_id=order.id if own else None)
     if order.state is State.DEPOSIT_FAILED:
-        return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+        return DcaRefused(DcaRefusal.DEPOSIT_FAILED_BEFORE)
     return _ours(submission_objection(command.submission, command.deposit.craft.message) or ())
 
 
@@ -146,35 +146,35 @@ def _field_unlike_craft(command: PlaceOrder) -> str:
     """The first field in which the order is not what the deposit was crafted for, or nothing."""
     deposit = command.deposit
     pairs = (
-        ("userPubkey", command.wallet == deposit.wallet),
-        ("inputMint", command.input_mint == deposit.input_mint),
-        ("outputMint", command.output_mint == deposit.output_mint),
-        ("inputAmount", command.amount == deposit.craft.moves),
+        ("wallet", command.wallet == deposit.wallet),
+        ("input_mint", command.input_mint == deposit.input_mint),
+        ("output_mint", command.output_mint == deposit.output_mint),
+        ("amount", command.amount == deposit.craft.moves),
     )
     return next((field for field, same in pairs if not same), "")
 
 
-def _refused_plan(command: PlaceOrder, at: Instant) -> Refused | None:
+def _refused_plan(command: PlaceOrder, at: Instant) -> DcaRefused | None:
     begin_at, cents = command.plan.begin_at, command.round_cents
     if begin_at is not None and begin_at <= at:
-        return Refused(Refusal.BEGIN_PAST)
+        return DcaRefused(DcaRefusal.BEGIN_PAST)
     if begin_at is not None and begin_at > at + BEGIN_MS_MAX:
-        return Refused(Refusal.BEGIN_TOO_LATE)
+        return DcaRefused(DcaRefusal.BEGIN_TOO_LATE)
     if cents is None:
-        return Refused(Refusal.PRICE_UNKNOWN, detail=command.input_mint)
+        return DcaRefused(DcaRefusal.PRICE_UNKNOWN, detail=command.input_mint)
     if cents < ROUND_CENTS_MIN or command.amount.units < command.plan.rounds:
-        return Refused(Refusal.ROUND_TOO_SMALL, detail=f"{cents // 100}.{cents % 100:02d}")
+        return DcaRefused(DcaRefusal.ROUND_TOO_SMALL, detail=f"{cents // 100}.{cents % 100:02d}")
     return None
 
 
 # --- rounds
 
 
-def _begin_round(order: DcaOrder, moment: Moment) -> Decision | Refused:
+def _begin_round(order: DcaOrder, moment: Moment) -> Decision | DcaRefused:
     """It happens by the price of now, whenever it was due."""
     due, progress, band = next_due(order), order.progress, order.terms.plan.band
     if order.state is not State.ACTIVE or due is None or moment.at < due:
-        return Refused(Refusal.NOTHING_TO_DO)
+        return DcaRefused(DcaRefusal.NOTHING_TO_DO)
     if progress.began_at is not None and moment.at > _window_end(order, progress.began_at):
         return (_rescheduled(order, moment.at, "the time to try it again is over"),)
     if band is not None and (moment.price is None or not band.holds(moment.price)):
@@ -183,15 +183,15 @@ def _begin_round(order: DcaOrder, moment: Moment) -> Decision | Refused:
     return (RoundBegan(),)
 
 
-def _start_fill(order: DcaOrder, command: StartFill) -> Decision | Refused:
+def _start_fill(order: DcaOrder, command: StartFill) -> Decision | DcaRefused:
     if command.made_from != order.version or order.state is not State.ROUND_DUE:
-        return Refused(Refusal.CRAFT_STALE)
+        return DcaRefused(DcaRefusal.CRAFT_STALE)
     return (FillStarted(Attempt(order.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
 
 
-def _abandon_fill(order: DcaOrder, command: AbandonFill, moment: Moment) -> Decision | Refused:
+def _abandon_fill(order: DcaOrder, command: AbandonFill, moment: Moment) -> Decision | DcaRefused:
     if command.made_from != order.version or order.state is not State.ROUND_DUE:
-        return Refused(Refusal.CRAFT_STALE)
+        return DcaRefused(DcaRefusal.CRAFT_STALE)
     return (_postponed(order, moment.at, command.reason),)
 
 
@@ -218,39 +218,39 @@ def _window_end(order: DcaOrder, began_at: Instant) -> Instant:
 # --- the two steps of a cancel
 
 
-def _request_cancel(order: DcaOrder, command: RequestCancel) -> Decision | Refused:
+def _request_cancel(order: DcaOrder, command: RequestCancel) -> Decision | DcaRefused:
     if order.terms.wallet != command.wallet:
-        return Refused(Refusal.ORDER_UNKNOWN)
+        return DcaRefused(DcaRefusal.ORDER_UNKNOWN)
     if order.state.phase not in CANCELLABLE:
-        return Refused(Refusal.STATE_FORBIDS_CANCEL, state=order.state)
+        return DcaRefused(DcaRefusal.STATE_FORBIDS_CANCEL, state=order.state)
     return _ours(request_cancel(order, command))
 
 
-def _confirm_cancel(order: DcaOrder, command: ConfirmCancel) -> Decision | Refused:
+def _confirm_cancel(order: DcaOrder, command: ConfirmCancel) -> Decision | DcaRefused:
     if order.terms.wallet != command.wallet:
-        return Refused(Refusal.ORDER_UNKNOWN)
+        return DcaRefused(DcaRefusal.ORDER_UNKNOWN)
     if order.progress.withdrawal is None:
-        return Refused(Refusal.NOT_CANCELLED, state=order.state)
+        return DcaRefused(DcaRefusal.NOT_CANCELLED, state=order.state)
     return _ours(confirm_cancel(order, command))
 
 
 # --- what dust left open
 
 
-def _end_pause(order: DcaOrder, moment: Moment) -> Decision | Refused:
+def _end_pause(order: DcaOrder, moment: Moment) -> Decision | DcaRefused:
     retry_at = order.progress.retry_at
     if not order.progress.sweep_due or retry_at is None or moment.at < retry_at:
-        return Refused(Refusal.NOTHING_TO_DO)
+        return DcaRefused(DcaRefusal.NOTHING_TO_DO)
     return (PauseEnded(),)
 
 
 # --- what became of an attempt
 
 
-def _resolve(order: DcaOrder, command: ResolveAttempt, moment: Moment) -> Decision | Refused:
+def _resolve(order: DcaOrder, command: ResolveAttempt, moment: Moment) -> Decision | DcaRefused:
     attempt = order.progress.attempt
     if attempt is None or attempt.number != command.number:
-        return Refused(Refusal.NOTHING_TO_DO)
+        return DcaRefused(DcaRefusal.NOTHING_TO_DO)
     landed = command.outcome is TransactionOutcome.LANDED
     match attempt.kind:
         case AttemptKind.DEPOSIT:
@@ -280,5 +280,5 @@ def _pause_end(order: DcaOrder, at: Instant) -> Instant:
     return pause_end(order.progress.failures, at)
 
 
-def _ours(decided: Decision | Objection) -> Decision | Refused:
+def _ours(decided: Decision | Objection) -> Decision | DcaRefused:
     return refused(decided) if isinstance(decided, Objection) else decided

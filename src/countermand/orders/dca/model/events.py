@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from countermand.orders.dca.model.order import Terms
+from countermand.orders.dca.model.order import DcaTerms
 from countermand.orders.vaults.model.events import (
     CancelRequested,
     DepositFailed,
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class OrderPlaced(Struct, frozen=True):
-    terms: Terms
+    terms: DcaTerms
     attempt: Attempt
 
 

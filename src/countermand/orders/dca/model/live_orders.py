@@ -10,7 +10,7 @@ from countermand.orders.dca.model.decide import decide
 from countermand.orders.dca.model.events import Event, OrderPlaced
 from countermand.orders.dca.model.lifecycle import ACTIVE, evolve, next_due, place
 from countermand.orders.dca.model.order import DcaOrder, State
-from countermand.orders.dca.model.refusals import Refused
+from countermand.orders.dca.model.refusals import DcaRefused
 from countermand.values.identity import Mint, OrderId, Wallet
 from countermand.values.instant import Instant, Moment
 from countermand.values.timer_queue import TimerQueue
@@ -34,11 +34,11 @@ class LiveOrders:
         band = None if order is None else order.terms.plan.band
         return None if band is None else band.mint
 
-    def decide(self, command: Command, moment: Moment) -> tuple[OrderEvent, ...] | Refused:
+    def decide(self, command: Command, moment: Moment) -> tuple[OrderEvent, ...] | DcaRefused:
         """What the command would do. `moment` has the newest price of `judged_by`."""
         active = self.active(command.wallet) if isinstance(command, PlaceOrder) else 0
         decision = decide(self.orders.get(command.order_id), command, moment, active=active)
-        if isinstance(decision, Refused):
+        if isinstance(decision, DcaRefused):
             return decision
         return tuple((command.order_id, event) for event in decision)
 

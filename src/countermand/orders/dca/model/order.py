@@ -46,7 +46,7 @@ class PriceBand(Struct, frozen=True):
         return (self.least is None or self.least <= price) and (self.most is None or price <= self.most)
 
 
-class Plan(Struct, frozen=True):
+class DcaPlan(Struct, frozen=True):
     """What is to be done, when, and on which condition, as it was asked for."""
 
     rounds: int
@@ -66,7 +66,7 @@ class Plan(Struct, frozen=True):
         return max(RETRY_WINDOW_S_MIN, min(self.interval_s // 2, RETRY_WINDOW_S_MAX))
 
 
-class Terms(Struct, frozen=True):
+class DcaTerms(Struct, frozen=True):
     """What the user asked for and may never change."""
 
     wallet: Wallet
@@ -76,7 +76,7 @@ class Terms(Struct, frozen=True):
     input_account: Address
     """The order's own token account, under the wallet's vault."""
     deposited: BaseUnits
-    plan: Plan
+    plan: DcaPlan
 
     def __post_init__(self) -> None:
         """Names that many orders have in common are kept once."""
@@ -117,7 +117,7 @@ class Progress(Struct, frozen=True):
 
 class DcaOrder(Struct, frozen=True):
     id: OrderId
-    terms: Terms
+    terms: DcaTerms
     state: State
     version: int
     """Grows with every event: what was made from an older version is stale."""

@@ -3,13 +3,13 @@
 from fractions import Fraction
 from typing import Final
 
-from countermand.orders.vaults.model.market import Market, least_units
+from countermand.orders.vaults.model.market import PairPrices, least_units
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 
 SLIPPAGE: Final = Bps(300)
 
 
-def least_of(amount: BaseUnits, market: Market) -> int:
+def least_of(amount: BaseUnits, market: PairPrices) -> int:
     """In units of the output token, before the fee."""
     worth = market.worth(amount)
     return least_units(worth * Fraction(BPS_ONE - SLIPPAGE.bps, BPS_ONE), worth)

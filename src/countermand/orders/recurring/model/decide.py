@@ -4,6 +4,7 @@ from enum import Enum, auto
 from typing import Final
 
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice, RecurringTerms
+from countermand.orders.recurring.model.refusals import RecurringRefusal, RecurringRefused
 from countermand.values.quantities import U64_MAX, USD_SCALE, BaseUnits, UsdPrice
 from countermand.values.structs import Struct
 
@@ -17,34 +18,6 @@ START_LATE_S: Final = 60
 ORDER_CENTS_MIN: Final = 100_00
 CYCLE_CENTS_MIN: Final = 50_00
 _CENT_SCALE: Final = 2
-
-
-class RecurringRefusal(Enum):
-    """A closed list, in order of precedence within each command: if two things are wrong, the earlier one is told."""
-
-    ORDER_UNREADABLE = auto()
-    """There is no order at this address, or it is another wallet's."""
-
-    TOO_FEW_CYCLES = auto()
-    TOO_FREQUENT = auto()
-    TOO_RARE = auto()
-    START_TOO_FAR = auto()
-    START_PAST = auto()
-    PRICES_CROSSED = auto()
-    SAME_MINT = auto()
-    MINT_UNKNOWN = auto()
-    MINT_UNSUPPORTED = auto()
-    PRICE_UNKNOWN = auto()
-    ORDER_TOO_SMALL = auto()
-    CYCLE_TOO_SMALL = auto()
-    PRICE_UNFIT = auto()
-    """In whole base units of a cycle's output it is nothing, or more than there can be."""
-
-
-class RecurringRefused(Struct, frozen=True):
-    refusal: RecurringRefusal
-    detail: str = ""
-    """The mint, the number that is out of bounds (of cycles, of seconds, of cents), or which price does not fit."""
 
 
 class MintKind(Enum):

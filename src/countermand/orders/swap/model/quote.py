@@ -1,7 +1,5 @@
 """What a swap would give now. A quote is not binding: what the user signs bounds the swap by it."""
 
-from enum import Enum, auto
-
 from countermand.values.identity import Address
 from countermand.values.quantities import BPS_ONE, Bps
 from countermand.values.structs import Struct
@@ -49,12 +47,6 @@ class SwapQuote(Struct, frozen=True):
     def threshold(self) -> int:
         """The most that is given, or the least that is taken: whichever is not exact."""
         return bound(self.given if self.terms.exact_out else self.taken, self.terms.slippage, self.terms.exact_out)
-
-
-class QuoteRefusal(Enum):
-    NO_ROUTE = auto()
-    TAKES_LESS = auto()
-    """The pool takes only a part of the amount."""
 
 
 def bound(quoted: int, slippage: Bps, exact_out: bool) -> int:

@@ -37,12 +37,12 @@ from countermand.orders.trigger.model.order import (
     Leg,
     OrderGroup,
     State,
-    Terms,
+    TriggerTerms,
     are_crossed,
     as_asked,
     following,
 )
-from countermand.orders.trigger.model.refusals import Refusal, Refused, refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused, refused
 from countermand.orders.vaults.model.deciding import (
     confirm_cancel,
     fill_landed,
@@ -85,7 +85,7 @@ Decision: TypeAlias = tuple[Event, ...]
 _EXECUTING: Final = (State.TRIGGERED, State.EXECUTING, State.PARTLY_FILLED)
 
 
-def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> Decision | Refused:
+def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> Decision | TriggerRefused:
     """`TriggerOrders` is asked of each order that it names, all else of the one that it names.
 
     The legs of an order that trails are as of now.
@@ -93,7 +93,7 @@ def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> D
     if isinstance(command, PlaceOrder):
         return _place(group, command, moment)
     if group is None:
-        return Refused(Refusal.ORDER_UNKNOWN)
+        return TriggerRefused(TriggerRefusal.ORDER_UNKNOWN)
     match command:
         case AmendOrder():
             return _amend(group, command, moment)
@@ -103,7 +103,7 @@ def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> D
             return _confirm_cancel(group, command)
         case TriggerOrders():
             paused = group.progress.retry_at is not None and not command.at_once
-            return (not paused and _trigger(group, moment)) or Refused(Refusal.NOTHING_TO_DO)
+            return (not paused and _trigger(group, moment)) or TriggerRefused(TriggerRefusal.NOTHING_TO_DO)
         case ExpireOrder():
             return _expire(group, moment)
         case EndPause():
@@ -122,24 +122,24 @@ def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> D
             assert_never(command)
 
 
-def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Decision | Refused:
+def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Decision | TriggerRefused:
     if group is not None:
         return _place_again(group, command)
     deposit, submission = command.deposit, command.submission
     if command.wallet != deposit.wallet:
-        return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail="userPubkey")
+        return TriggerRefused(TriggerRefusal.DEPOSIT_UNLIKE_CRAFT, detail="wallet")
     if unlike := _field_unlike_craft(command):
-        return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
+        return TriggerRefused(TriggerRefusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
     if command.expires_at <= moment.at:
-        return Refused(Refusal.EXPIRY_PAST)
+        return TriggerRefused(TriggerRefusal.EXPIRY_PAST)
     trails = any(leg.trail is not None for leg in command.legs)
     if trails and moment.price is None:
-        return Refused(Refusal.PRICE_UNKNOWN)
+        return TriggerRefused(TriggerRefusal.PRICE_UNKNOWN)
     if objection := submission_objection(submission, deposit.craft.message):
         return refused(objection)
     if command.flaw is not None:
-        return Refused(Refusal.DEPOSIT_FLAWED, detail=command.flaw)
-    terms = Terms(
+        return TriggerRefused(TriggerRefusal.DEPOSIT_FLAWED, detail=command.flaw)
+    terms = TriggerTerms(
         wallet=command.wallet,
         family=command.family,
         input_mint=command.input_mint,
@@ -160,12 +160,12 @@ def _seeded(leg: Leg, moment: Moment) -> Leg:
     return leg if leg.trail is None or moment.price is None else following(leg, moment.price, 0)
 
 
-def _place_again(group: OrderGroup, command: PlaceOrder) -> Decision | Refused:
+def _place_again(group: OrderGroup, command: PlaceOrder) -> Decision | TriggerRefused:
     if not _asks_the_same(group, command):
         own = command.wallet == group.terms.wallet
-        return Refused(Refusal.DEPOSIT_DUPLICATE, order_id=group.id if own else None)
+        return TriggerRefused(TriggerRefusal.DEPOSIT_DUPLICATE, order_id=group.id if own else None)
     if group.state is State.DEPOSIT_FAILED:
-        return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+        return TriggerRefused(TriggerRefusal.DEPOSIT_FAILED_BEFORE)
     return _ours(submission_objection(command.submission, command.deposit.craft.message) or ())
 
 
@@ -189,38 +189,38 @@ def _field_unlike_craft(command: PlaceOrder) -> str:
     """The first field in which the order is not what the deposit was crafted for, or nothing."""
     deposit = command.deposit
     pairs = (
-        ("inputMint", command.input_mint == deposit.input_mint),
-        ("outputMint", command.output_mint == deposit.output_mint),
-        ("inputAmount", command.amount == deposit.craft.moves),
-        ("orderType", command.family == deposit.family),
+        ("input_mint", command.input_mint == deposit.input_mint),
+        ("output_mint", command.output_mint == deposit.output_mint),
+        ("amount", command.amount == deposit.craft.moves),
+        ("family", command.family == deposit.family),
     )
     return next((field for field, same in pairs if not same), "")
 
 
-def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision | Refused:
+def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision | TriggerRefused:
     if group.terms.wallet != command.wallet:
-        return Refused(Refusal.ORDER_FOREIGN)
+        return TriggerRefused(TriggerRefusal.ORDER_FOREIGN)
     if group.state is not State.OPEN:
-        refusal = Refusal.FILL_UNDER_WAY if group.state in _EXECUTING else Refusal.STATE_FORBIDS_AMENDMENT
-        return Refused(refusal, state=group.state)
+        refusal = TriggerRefusal.FILL_UNDER_WAY if group.state in _EXECUTING else TriggerRefusal.STATE_FORBIDS_AMENDMENT
+        return TriggerRefused(refusal, state=group.state)
     amendment = command.amendment
     if amendment.family is not group.terms.family:
-        return Refused(Refusal.AMENDMENT_UNLIKE_ORDER, detail="orderType")
+        return TriggerRefused(TriggerRefusal.AMENDMENT_UNLIKE_ORDER, detail="family")
     expires_at = group.expires_at if amendment.expires_at is None else amendment.expires_at
     if expires_at <= moment.at:
-        return Refused(Refusal.EXPIRY_PAST)
+        return TriggerRefused(TriggerRefusal.EXPIRY_PAST)
     for change, leg in zip(amendment.legs, group.legs, strict=True):
         if leg.trail is not None and change.price is not None:
-            return Refused(Refusal.TRAILING_HAS_NO_PRICE)
+            return TriggerRefused(TriggerRefusal.TRAILING_HAS_NO_PRICE)
         if leg.trail is None and change.distance is not None:
-            return Refused(Refusal.TRAILING_NOT_CONVERTIBLE)
+            return TriggerRefused(TriggerRefusal.TRAILING_NOT_CONVERTIBLE)
     if group.parent_is_done and not amendment.legs[0].is_none():
-        return Refused(Refusal.PARENT_EXECUTED)
+        return TriggerRefused(TriggerRefusal.PARENT_EXECUTED)
     legs = tuple(change.applied_to(leg) for change, leg in zip(amendment.legs, group.legs, strict=True))
     if are_crossed(legs):
-        return Refused(Refusal.PRICES_CROSSED)
+        return TriggerRefused(TriggerRefusal.PRICES_CROSSED)
     if _would_trigger(amendment, legs, moment):
-        return Refused(Refusal.TRAILING_TRIGGERS)
+        return TriggerRefused(TriggerRefusal.TRAILING_TRIGGERS)
     # From here on nothing can refuse.
     amended = OrderAmended(legs, expires_at)
     return (amended, *_crossed(replace(group, legs=legs), moment))
@@ -248,59 +248,59 @@ def _crossed(group: OrderGroup, moment: Moment) -> Decision:
     return ()
 
 
-def _request_cancel(group: OrderGroup, command: RequestCancel) -> Decision | Refused:
+def _request_cancel(group: OrderGroup, command: RequestCancel) -> Decision | TriggerRefused:
     if group.terms.wallet != command.wallet:
-        return Refused(Refusal.ORDER_FOREIGN)
+        return TriggerRefused(TriggerRefusal.ORDER_FOREIGN)
     if group.state is State.EXECUTING:
-        return Refused(Refusal.FILL_UNDER_WAY, state=group.state)
+        return TriggerRefused(TriggerRefusal.FILL_UNDER_WAY, state=group.state)
     if group.state.phase not in CANCELLABLE:
-        return Refused(Refusal.STATE_FORBIDS_CANCEL, state=group.state)
+        return TriggerRefused(TriggerRefusal.STATE_FORBIDS_CANCEL, state=group.state)
     return _ours(request_cancel(group, command))
 
 
-def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | Refused:
+def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | TriggerRefused:
     if group.terms.wallet != command.wallet:
-        return Refused(Refusal.ORDER_FOREIGN)
+        return TriggerRefused(TriggerRefusal.ORDER_FOREIGN)
     return _ours(confirm_cancel(group, command))
 
 
-def _expire(group: OrderGroup, moment: Moment) -> Decision | Refused:
+def _expire(group: OrderGroup, moment: Moment) -> Decision | TriggerRefused:
     if moment.at < group.expires_at or group.state not in (State.OPEN, State.TRIGGERED):
-        return Refused(Refusal.NOTHING_TO_DO)
+        return TriggerRefused(TriggerRefusal.NOTHING_TO_DO)
     return (OrderExpired(),)
 
 
-def _end_pause(group: OrderGroup, moment: Moment) -> Decision | Refused:
+def _end_pause(group: OrderGroup, moment: Moment) -> Decision | TriggerRefused:
     retry_at = group.progress.retry_at
     if retry_at is None or moment.at < retry_at:
-        return Refused(Refusal.NOTHING_TO_DO)
+        return TriggerRefused(TriggerRefusal.NOTHING_TO_DO)
     return (PauseEnded(), *_trigger(group, moment))
 
 
-def _resume(group: OrderGroup, moment: Moment) -> Decision | Refused:
+def _resume(group: OrderGroup, moment: Moment) -> Decision | TriggerRefused:
     if group.state is not State.PARTLY_FILLED:
-        return Refused(Refusal.NOTHING_TO_DO)
+        return TriggerRefused(TriggerRefusal.NOTHING_TO_DO)
     if moment.at >= group.expires_at:
         return (OrderResumed(), OrderExpired())
     return (OrderResumed(), *_crossed(group, moment))
 
 
-def _start_fill(group: OrderGroup, command: StartFill) -> Decision | Refused:
+def _start_fill(group: OrderGroup, command: StartFill) -> Decision | TriggerRefused:
     if command.made_from != group.version or group.state is not State.TRIGGERED:
-        return Refused(Refusal.CRAFT_STALE)
+        return TriggerRefused(TriggerRefusal.CRAFT_STALE)
     return (FillStarted(Attempt(group.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
 
 
-def _abandon_fill(group: OrderGroup, command: AbandonFill, moment: Moment) -> Decision | Refused:
+def _abandon_fill(group: OrderGroup, command: AbandonFill, moment: Moment) -> Decision | TriggerRefused:
     if command.made_from != group.version or group.state is not State.TRIGGERED:
-        return Refused(Refusal.CRAFT_STALE)
+        return TriggerRefused(TriggerRefusal.CRAFT_STALE)
     return (FillFailed(command.reason, _pause_end(group, moment.at), signature=None, close_rejected=False),)
 
 
-def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision | Refused:
+def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision | TriggerRefused:
     attempt = group.progress.attempt
     if attempt is None or attempt.number != command.number:
-        return Refused(Refusal.NOTHING_TO_DO)
+        return TriggerRefused(TriggerRefusal.NOTHING_TO_DO)
     landed = command.outcome is TransactionOutcome.LANDED
     match attempt.kind:
         case AttemptKind.DEPOSIT:
@@ -343,5 +343,5 @@ def _pause_end(group: OrderGroup, at: Instant) -> Instant:
     return pause_end(group.progress.failed_fills, at)
 
 
-def _ours(decided: Decision | Objection) -> Decision | Refused:
+def _ours(decided: Decision | Objection) -> Decision | TriggerRefused:
     return refused(decided) if isinstance(decided, Objection) else decided

@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from countermand.orders.trigger.model.condition import Direction
-from countermand.orders.trigger.model.order import Leg, Terms
+from countermand.orders.trigger.model.order import Leg, TriggerTerms
 from countermand.orders.vaults.model.events import (
     CancelRequested,
     DepositFailed,
@@ -49,7 +49,7 @@ __all__ = [
 
 
 class OrderPlaced(Struct, frozen=True):
-    terms: Terms
+    terms: TriggerTerms
     legs: tuple[Leg, ...]
     expires_at: Instant
     attempt: Attempt

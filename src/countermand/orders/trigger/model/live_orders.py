@@ -20,7 +20,7 @@ from countermand.orders.trigger.model.decide import decide
 from countermand.orders.trigger.model.events import Event, OrderPlaced, WatermarkMoved
 from countermand.orders.trigger.model.lifecycle import evolve, next_due, place
 from countermand.orders.trigger.model.order import OrderGroup, State, following
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.trigger.model.trailing import Trail, TrailingIndex, Watermarks
 from countermand.orders.trigger.model.trigger_index import TriggerIndex
 from countermand.values.identity import Mint, OrderId
@@ -55,14 +55,14 @@ class LiveOrders:
         group = self.groups.get(command.order_id)
         return None if group is None else group.terms.trigger_mint
 
-    def decide(self, command: Command, moment: Moment) -> tuple[OrderEvent, ...] | Refused:
+    def decide(self, command: Command, moment: Moment) -> tuple[OrderEvent, ...] | TriggerRefused:
         """What the command would do. `moment` has the newest price of `trigger_mint`."""
         if isinstance(command, TriggerOrders):
             return self._trigger(command, Moment(moment.at, command.price))
         if isinstance(command, MoveWatermarks):
             return self._move(command)
         decision = decide(self._now(command.order_id), command, moment)
-        if isinstance(decision, Refused):
+        if isinstance(decision, TriggerRefused):
             return decision
         return tuple((command.order_id, event) for event in decision)
 
@@ -70,14 +70,14 @@ class LiveOrders:
         made: list[OrderEvent] = []
         for order_id in command.order_ids:
             decision = decide(self._now(order_id), command, moment)
-            if not isinstance(decision, Refused):
+            if not isinstance(decision, TriggerRefused):
                 made.extend((order_id, event) for event in decision)
         return tuple(made)
 
-    def _move(self, command: MoveWatermarks) -> tuple[OrderEvent, ...] | Refused:
+    def _move(self, command: MoveWatermarks) -> tuple[OrderEvent, ...] | TriggerRefused:
         moved = [direction for direction in Direction if self._is_moved(command.mint, direction, command.price)]
         events = tuple((NO_ORDER, WatermarkMoved(command.mint, direction, command.price)) for direction in moved)
-        return events or Refused(Refusal.NOTHING_TO_DO)
+        return events or TriggerRefused(TriggerRefusal.NOTHING_TO_DO)
 
     def _is_moved(self, mint: Mint, direction: Direction, price: UsdPrice) -> bool:
         trailing = self._trailing.get((mint, direction))

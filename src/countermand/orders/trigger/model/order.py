@@ -123,7 +123,7 @@ _SLIPPAGES: Final[dict[int, Bps]] = {}
 """At most the 10⁴ that dialects let in."""
 
 
-class Terms(Struct, frozen=True):
+class TriggerTerms(Struct, frozen=True):
     """What the user asked for and may never change."""
 
     wallet: Wallet
@@ -190,7 +190,7 @@ class OrderGroup(Struct, frozen=True):
     """One id, one life, one or more legs."""
 
     id: OrderId
-    terms: Terms
+    terms: TriggerTerms
     legs: tuple[Leg, ...]
     expires_at: Instant
     state: State
@@ -279,13 +279,13 @@ class Purpose(Enum):
     BUY_BELOW = "buy_below"
 
 
-def traded(terms: Terms, leg: Leg) -> tuple[Mint, Mint]:
+def traded(terms: TriggerTerms, leg: Leg) -> tuple[Mint, Mint]:
     """What the leg sells, and what it buys. The children of an OTOCO sell what its parent bought."""
     sells_proceeds = any(stage.sells_proceeds and leg.role in stage.armed for stage in STAGES[terms.family])
     return (terms.output_mint, terms.input_mint) if sells_proceeds else (terms.input_mint, terms.output_mint)
 
 
-def purpose(terms: Terms, leg: Leg) -> Purpose:
+def purpose(terms: TriggerTerms, leg: Leg) -> Purpose:
     rises = leg.condition.direction is Direction.ABOVE
     _, bought = traded(terms, leg)
     if terms.trigger_mint == bought:

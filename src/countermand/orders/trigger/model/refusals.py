@@ -7,7 +7,7 @@ from countermand.orders.trigger.model.order import State
 from countermand.orders.vaults.model.refusals import Objection, VaultRefusal, VaultRefused
 
 
-class Refusal(Enum):
+class TriggerRefusal(Enum):
     """A closed list, in order of precedence within each command: if two things are wrong, the earlier one is told."""
 
     ORDER_UNKNOWN = auto()
@@ -51,13 +51,13 @@ class Refusal(Enum):
     """What the command would do is done, or its reason is gone."""
 
 
-class Refused(VaultRefused[Refusal, State], frozen=True):
+class TriggerRefused(VaultRefused[TriggerRefusal, State], frozen=True):
     """`state`: that of the order, where it is the reason."""
 
 
-AS_OURS: Final = {each: Refusal[each.name] for each in VaultRefusal}
+AS_OURS: Final = {each: TriggerRefusal[each.name] for each in VaultRefusal}
 
 
-def refused(objection: Objection) -> Refused:
+def refused(objection: Objection) -> TriggerRefused:
     """What is common to all orders in vaults, said as ours."""
-    return Refused(AS_OURS[objection.refusal], detail=objection.detail)
+    return TriggerRefused(AS_OURS[objection.refusal], detail=objection.detail)

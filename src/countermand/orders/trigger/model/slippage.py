@@ -7,8 +7,8 @@ buffer around the price of now. Whole numbers only: what does not divide is roun
 from fractions import Fraction
 from typing import Final
 
-from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, Terms, purpose
-from countermand.orders.vaults.model.market import Market, least_units
+from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, TriggerTerms, purpose
+from countermand.orders.vaults.model.market import PairPrices, least_units
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 from countermand.values.structs import Struct
 
@@ -27,7 +27,7 @@ class Minimum(Struct, frozen=True):
     """The price is the trigger's; else that of now."""
 
 
-def slippage_of(leg: Leg, terms: Terms) -> Bps:
+def slippage_of(leg: Leg, terms: TriggerTerms) -> Bps:
     """What the user allowed, or the venue's default for this kind of leg."""
     if leg.slippage is not None:
         return leg.slippage
@@ -35,7 +35,7 @@ def slippage_of(leg: Leg, terms: Terms) -> Bps:
     return SLIPPAGE_IF_URGENT if urgent else SLIPPAGE
 
 
-def minimum_of(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+def minimum_of(group: OrderGroup, amount: BaseUnits, market: PairPrices) -> Minimum:
     """For a swap of `amount` by the leg that has triggered.
 
     A trigger price of a third token says nothing about the pair: then only the prices of now count.

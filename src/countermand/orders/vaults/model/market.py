@@ -7,7 +7,7 @@ from countermand.values.quantities import BaseUnits, UsdPrice
 from countermand.values.structs import Struct
 
 
-class Market(Struct, frozen=True):
+class PairPrices(Struct, frozen=True):
     """What the two tokens of a pair are worth now, and how many decimals each has."""
 
     input_price: UsdPrice

@@ -44,7 +44,7 @@ class VaultRefused(CommandRefused, Generic[Refusal, State], frozen=True):
     refusal: Refusal
     state: State | None = None
     detail: str = ""
-    """The field, the amount, or the chain's words."""
+    """The field of the command, the amount, or the chain's words."""
     order_id: OrderId | None = None
     """The order that stands in the way, where it is the asker's own."""
 

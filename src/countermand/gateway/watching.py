@@ -1,4 +1,4 @@
-"""Who looks at the requests of the dialects and their answers, as they pass the gateway: a sandbox does."""
+"""Who watches the requests of the dialects and their answers, as they pass the gateway: a sandbox does."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias
 from countermand.gateway.asgi import Scope, Send
 
 
-class Exchange(Protocol):
+class WatchedRequest(Protocol):
     """One request and its answer."""
 
     def has_body(self, body: bytes) -> None:
@@ -19,7 +19,7 @@ class Exchange(Protocol):
         """Nothing more is answered. Without the end of an answer before it, the connection was cut."""
 
 
-ExchangeObserver: TypeAlias = Callable[[Scope], Exchange | None]
+RequestObserver: TypeAlias = Callable[[Scope], WatchedRequest | None]
 
 
 def nobody_looks(_scope: Scope) -> None:
