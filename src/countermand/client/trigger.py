@@ -149,7 +149,10 @@ class Trigger(Api[R]):
         mint: str | None = None,
         sort: Literal["updated_at", "created_at", "expires_at"] = "created_at",
     ) -> Pages[Order]:
-        """Iterate over the wallet's orders, the newest first: all, or the `active`, or the `past` ones. A read."""
+        """Iterate over the wallet's orders, the newest first: all, or the `active`, or the `past` ones. A read.
+
+        An `expired` order is past, and its funds are still in the vault.
+        """
         query = {"state": state, "mint": mint, "sort": sort, "dir": "desc"}
         pages = _HISTORY.pages(self._session, without_none(query))
         return at_once(pages) if state == "active" else pages
