@@ -598,6 +598,7 @@ def test_a_transaction_that_failed_on_the_chain_is_refused_also_after_a_lost_ans
 
 NO_LANDING = Response(500, {}, b'{"error":"Withdrawal transaction did not land. Retry confirm with the same id."}')
 UNPAYABLE = refused("Withdrawal transaction cannot be paid for: it holds 0 lamports. Fund the wallet and retry.")
+FORGOTTEN = refused("Withdrawal transaction not found in cache. Please initiate cancel again.")
 EXPIRED = refused("Withdrawal transaction expired. Please initiate cancel again.")
 
 
@@ -610,7 +611,10 @@ EXPIRED = refused("Withdrawal transaction expired. Please initiate cancel again.
         ((AnswerLost(), UNPAYABLE), OutcomeUnknown),
         ((AnswerLost(), *[LIMITED] * 9), OutcomeUnknown),
         ((Response(200, {}, b"<html>"),), OutcomeUnknown),
+        ((AnswerLost(), FORGOTTEN), OutcomeUnknown),
+        ((AnswerLost(), EXPIRED), Refused),
         ((NO_LANDING, EXPIRED), Refused),
+        ((FORGOTTEN,), Refused),
         ((UNPAYABLE,), Refused),
         (GONE, Unavailable),
     ],
@@ -625,6 +629,28 @@ def test_a_withdrawal_that_may_land_yet_is_unknown(
     if isinstance(raised.value, OutcomeUnknown):
         signature = drive(found_signature(), _none)
         assert raised.value.reference == {"order": "order", "cancel_request_id": "request", "signature": signature}
+
+
+def test_a_withdrawal_that_was_lost_and_forgotten_is_told_by_the_next_cancel() -> None:
+    """A server may forget a withdrawal since it landed."""
+    patient = Session(Wallet.of(KEY), None, Policy(attempts=2, pause_s=1, find_s=3, lag_s=3), token="token")
+    left, told = answers(AnswerLost(), FORGOTTEN), iter([None, vaults.Withdrawn("order", "signature")])
+    cancels = iter([True, False])
+
+    def cancelled() -> Flow[vaults.Cancelling]:
+        yield Pause(0)
+        if next(cancels):
+            return vaults.Cancelling("order", "request", {}, a_checked_transaction())
+        raise Refused(400, "Cannot cancel order in 'cancelled' state")
+
+    def withdrawn() -> Flow[vaults.Withdrawn | None]:
+        yield Pause(0)
+        return next(told)
+
+    flow = vaults.withdraw(
+        patient, cancelled, lambda cancelling: vaults.confirm(patient, "/orders/price", cancelling), withdrawn
+    )
+    assert drive(flow, lambda _: next(left)) == vaults.Withdrawn("order", "signature")
 
 
 @pytest.mark.parametrize(("lost", "ends"), [(True, OutcomeUnknown), (False, Refused)])

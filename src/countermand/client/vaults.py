@@ -381,8 +381,9 @@ def confirm(session: Session, path: str, cancelling: Cancelling) -> Flow[Withdra
         refusal = answered.refusal()
         if not words.says(refusal.words, words.NOT_LANDED):
             # One before this may have sent it, unless the server says that it can land no more.
-            if sent and not words.says(refusal.words, *words.CANCEL_AGAIN):
-                raise OutcomeUnknown(f"it may have been sent; then: {refusal}", **reference)
+            forgotten = words.says(refusal.words, words.WITHDRAWAL_FORGOTTEN)
+            if sent and (forgotten or not words.says(refusal.words, *words.CANCEL_AGAIN)):
+                raise OutcomeUnknown(f"it may have been sent; then: {refusal}", **reference) from refusal
             raise refusal
         sent = True
         yield Pause(pause_after(attempt, session.policy))
@@ -410,9 +411,11 @@ def withdraw(
                 done = yield from withdrawn()
             if done is not None:
                 return done
-            if isinstance(problem, OutcomeUnknown) or cancels >= _CANCELS_MAX:
+            # Of one that may have been sent and was forgotten, the next cancel tells.
+            refusal = problem.__cause__ if isinstance(problem, OutcomeUnknown) else problem
+            if not isinstance(refusal, Refused) or cancels >= _CANCELS_MAX:
                 raise
-            if waited >= _patience(problem, session.policy):
+            if waited >= _patience(refusal, session.policy):
                 raise
         yield Pause(pause)
         waited, pause = waited + pause, min(pause * 2, session.policy.pause_max_s)
