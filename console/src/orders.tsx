@@ -208,7 +208,8 @@ function HappenedRow({ event }: { event: OrderEvent }) {
 }
 
 /** Nothing of it remains in its vault, and that says nothing of what was sold. */
-const isGivenBack = ({ family, state }: Order) => (family === 'trigger' || family === 'dca') && (state === 'cancelled' || state === 'failed' || state === 'deposit_failed');
+const HOLDING_NONE = ['pending', 'depositing', 'failed', 'deposit_failed', 'cancelled'];
+const isGivenBack = ({ family, state }: Order) => (family === 'trigger' || family === 'dca') && HOLDING_NONE.includes(state);
 
 export function OrderDetail() {
   const order = detail.value;

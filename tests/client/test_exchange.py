@@ -43,6 +43,7 @@ from countermand.client.session import Session
 from countermand.client.shapes.tanx import Tokens
 from countermand.client.shapes.trigger import Order
 from countermand.client.signing import sign_transaction
+from countermand.client.trigger import Trigger
 from countermand.solana.wire import read_transaction
 
 SENT = request("POST", "/somewhere", {"price": Decimal("0.10")})
@@ -593,6 +594,81 @@ def test_a_transaction_that_failed_on_the_chain_is_refused_also_after_a_lost_ans
     flow = limit._execute(session(), "/trigger/v1", built, opens=False)
     with pytest.raises(Refused, match="3012"):
         drive(flow, lambda _: next(given))
+
+
+NO_LANDING = Response(500, {}, b'{"error":"Withdrawal transaction did not land. Retry confirm with the same id."}')
+UNPAYABLE = refused("Withdrawal transaction cannot be paid for: it holds 0 lamports. Fund the wallet and retry.")
+FORGOTTEN = refused("Withdrawal transaction not found in cache. Please initiate cancel again.")
+EXPIRED = refused("Withdrawal transaction expired. Please initiate cancel again.")
+
+
+@pytest.mark.parametrize(
+    ("given", "ends"),
+    [
+        ((NO_LANDING, NO_LANDING), OutcomeUnknown),
+        ((NO_LANDING, *GONE), OutcomeUnknown),
+        ((NO_LANDING, UNPAYABLE), OutcomeUnknown),
+        ((AnswerLost(), UNPAYABLE), OutcomeUnknown),
+        ((AnswerLost(), *[LIMITED] * 9), OutcomeUnknown),
+        ((Response(200, {}, b"<html>"),), OutcomeUnknown),
+        ((AnswerLost(), FORGOTTEN), OutcomeUnknown),
+        ((AnswerLost(), EXPIRED), Refused),
+        ((NO_LANDING, EXPIRED), Refused),
+        ((FORGOTTEN,), Refused),
+        ((UNPAYABLE,), Refused),
+        (GONE, Unavailable),
+    ],
+)
+def test_a_withdrawal_that_may_land_yet_is_unknown(
+    given: tuple[Response | Exception, ...], ends: type[ClientError]
+) -> None:
+    left = answers(*given, *GONE)
+    cancelling = vaults.Cancelling("order", "request", {}, a_checked_transaction())
+    with pytest.raises(ends) as raised:
+        drive(vaults.confirm(session(), "/orders/price", cancelling), lambda _: next(left))
+    if isinstance(raised.value, OutcomeUnknown):
+        signature = drive(found_signature(), _none)
+        assert raised.value.reference == {"order": "order", "cancel_request_id": "request", "signature": signature}
+
+
+def test_a_withdrawal_that_was_lost_and_forgotten_is_told_by_the_next_cancel() -> None:
+    """A server may forget a withdrawal since it landed."""
+    patient = Session(Wallet.of(KEY), None, Policy(attempts=2, pause_s=1, find_s=3, lag_s=3), token="token")
+    left, told = answers(AnswerLost(), FORGOTTEN), iter([None, vaults.Withdrawn("order", "signature")])
+    cancels = iter([True, False])
+
+    def cancelled() -> Flow[vaults.Cancelling]:
+        yield Pause(0)
+        if next(cancels):
+            return vaults.Cancelling("order", "request", {}, a_checked_transaction())
+        raise Refused(400, "Cannot cancel order in 'cancelled' state")
+
+    def withdrawn() -> Flow[vaults.Withdrawn | None]:
+        yield Pause(0)
+        return next(told)
+
+    flow = vaults.withdraw(
+        patient, cancelled, lambda cancelling: vaults.confirm(patient, "/orders/price", cancelling), withdrawn
+    )
+    assert drive(flow, lambda _: next(left)) == vaults.Withdrawn("order", "signature")
+
+
+@pytest.mark.parametrize(("lost", "ends"), [(True, OutcomeUnknown), (False, Refused)])
+def test_an_update_that_is_refused_after_a_lost_answer_may_have_been_done(lost: bool, ends: type[ClientError]) -> None:
+    """Changed to the price of the moment, the order filled at once."""
+    given = answers(*([AnswerLost()] if lost else []), refused("Cannot update order in 'filled' state"))
+    api: Any = SimpleNamespace(_session=session())
+    with pytest.raises(ends) as raised:
+        drive(Trigger.update.flow(api, "order", price=150), lambda _: next(given))
+    if isinstance(raised.value, OutcomeUnknown):
+        assert raised.value.reference == {"order": "order"}
+
+
+def test_a_vault_that_is_asked_for_is_registered_again_where_it_was_forgotten() -> None:
+    vault = Response(200, {}, encode({"userPubkey": str(KEY.pubkey()), "vaultPubkey": "vault"}))
+    given = answers(Response(404, {}, b'{"error":"Vault not found"}'), vault)
+    api: Any = SimpleNamespace(_session=session())
+    assert drive(Trigger.vault.flow(api), lambda _: next(given)) == "vault"
 
 
 async def _types(client: Client, later: AsyncClient, order: Single) -> None:

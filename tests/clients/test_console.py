@@ -351,6 +351,16 @@ def test_a_cancelled_order_is_not_shown_as_sold(browser: Browser, empty: Venue, 
     assert "1 SOL" in does(browser, empty, "termsOf", order)
 
 
+def test_an_order_whose_deposit_is_under_way_is_not_shown_as_sold(
+    browser: Browser, empty: Venue, owner: Trader
+) -> None:
+    body = owner.body_for(SELL, owner.crafts(SELL))
+    empty.faults(dropTransactions=1_000)
+    assert owner.creates(body).status == 500
+    (shown,) = empty.ask("GET", "/sandbox/orders").ok()["orders"]
+    assert "1 SOL" in does(browser, empty, "termsOf", shown["id"])
+
+
 def test_on_a_phone_an_order_that_is_tapped_is_in_sight(browser: Browser, empty: Venue, owner: Trader) -> None:
     looked = does(browser, empty, "showsBelow", owner.places(SELL))
     assert looked["before"] > 100

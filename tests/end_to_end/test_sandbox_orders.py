@@ -135,6 +135,7 @@ def test_a_deposit_that_does_not_land(venue: Venue, alice: Trader) -> None:
     assert alice.creates(body).status == 500
     (shown,) = listed(venue, f"?wallet={alice.wallet}")
     assert (shown["state"], shown["waitsFor"]) == ("pending", "its deposit has not landed")
+    assert (shown["amount"], shown["remaining"]) == (str(10**9), "0"), "nothing is there yet"
     assert inspected(venue, shown["id"])["waiting"] == {"for": "deposit", "lacks": None}
     venue.faults(expireBlockhashes=True)
     venue.settles()

@@ -36,7 +36,10 @@ class Dca(Api[R]):
 
     @operation
     def confirm(self, cancelling: Cancelling) -> Flow[Withdrawn]:
-        """Step two: sign the withdrawal and bring the funds back. Repeating gives the same answer."""
+        """Step two: sign the withdrawal and bring the funds back. Repeating gives the same answer.
+
+        Raises `Refused` and `OutcomeUnknown` as `client.trigger.confirm` does.
+        """
         return (yield from vaults.confirm(self._session, _ORDERS, cancelling))
 
     @operation

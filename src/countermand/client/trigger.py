@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from countermand.client import vaults
 from countermand.client.effects import Flow
-from countermand.client.errors import BadAnswer
+from countermand.client.errors import BadAnswer, OutcomeUnknown
 from countermand.client.histories import History
 from countermand.client.numbers import Number, Time, decimal, milliseconds, whole, without_none
 from countermand.client.operations import Api, Pages, R, at_once, listing, operation
@@ -33,6 +33,7 @@ class Trigger(Api[R]):
     @operation
     def vault(self) -> Flow[str]:
         """The address of the wallet's vault, which is registered if it was not. Repeating is safe."""
+        self._session.vault = None  # A venue that was emptied has forgotten it.
         return (yield from vaults.vault_of(self._session))
 
     @operation
@@ -79,7 +80,10 @@ class Trigger(Api[R]):
         sl_slippage_bps: int | None = None,
         expires_at: Time | None = None,
     ) -> Flow[None]:
-        """Change an open order, by the fields of its kind. Repeating sets the same again, and is done if it must."""
+        """Change an open order, by the fields of its kind. Repeating sets the same again, and is done if it must.
+
+        Raises `OutcomeUnknown` if an answer was lost and the repetition is refused: changed, the order may have filled.
+        """
         prices = {"triggerPriceUsd": price, "tpPriceUsd": take_profit, "slPriceUsd": stop_loss}
         numbers = {
             "trailingBps": trailing_bps,
@@ -93,6 +97,8 @@ class Trigger(Api[R]):
         if expires_at is not None:
             body["expiresAt"] = milliseconds("expires_at", expires_at)
         answered = yield from vaults.ask(self._session, "PATCH", f"{_ORDERS}/{order_id}", body)
+        if answered.lost and not answered.ok:
+            raise OutcomeUnknown(f"an answer was lost; then: {answered.refusal()}", order=order_id)
         if (amended := answered.into(IdAnswer).id) != order_id:
             raise BadAnswer(f"it answers for the order {amended}, not for {order_id}")
 
@@ -100,7 +106,8 @@ class Trigger(Api[R]):
     def cancel(self, order_id: str) -> Flow[Cancelling]:
         """Step one of a cancel: from the answer on nothing of the order trades. Repeating gives a fresh withdrawal.
 
-        The withdrawal is checked: all of it comes from the vault and goes to the wallet.
+        The withdrawal is checked: all of it comes from the vault and goes to the wallet. Raises `Refused` also where
+        the order was stopped and its withdrawal could not be built, as the words say: call it again.
         """
         return (yield from _cancel(self._session, order_id))
 
@@ -109,6 +116,7 @@ class Trigger(Api[R]):
         """Step two: sign the withdrawal and bring the funds back. Repeating gives the same answer.
 
         Raises `Refused` where the withdrawal can land no more: `cancel` again, or call `withdraw`, which does both.
+        Raises `OutcomeUnknown` where it did not land in time, and may land yet: call it again with the same.
         """
         return (yield from vaults.confirm(self._session, _ORDERS, cancelling))
 
@@ -141,7 +149,10 @@ class Trigger(Api[R]):
         mint: str | None = None,
         sort: Literal["updated_at", "created_at", "expires_at"] = "created_at",
     ) -> Pages[Order]:
-        """Iterate over the wallet's orders, the newest first: all, or the `active`, or the `past` ones. A read."""
+        """Iterate over the wallet's orders, the newest first: all, or the `active`, or the `past` ones. A read.
+
+        An `expired` order is past, and its funds are still in the vault.
+        """
         query = {"state": state, "mint": mint, "sort": sort, "dir": "desc"}
         pages = _HISTORY.pages(self._session, without_none(query))
         return at_once(pages) if state == "active" else pages

@@ -361,20 +361,33 @@ def _require_all(row: Owed, back: Mapping[str, int]) -> None:
 
 
 def confirm(session: Session, path: str, cancelling: Cancelling) -> Flow[Withdrawn]:
-    """Repeats the same confirmation while it is not landed."""
-    signed, _ = yield from sign_transaction(session.owner(), cancelling.checked)
+    """Repeats the same confirmation while it is not landed. Raises `OutcomeUnknown` where it may land yet."""
+    signed, signature = yield from sign_transaction(session.owner(), cancelling.checked)
     body = {"signedTransaction": signed, "cancelRequestId": cancelling.request_id}
-    attempt = 0
-    while True:
-        answered = yield from ask(session, "POST", f"{path}/confirm-cancel/{cancelling.id}", body)
-        attempt += 1
+    reference = {"order": cancelling.id, "cancel_request_id": cancelling.request_id, "signature": signature}
+    sent = False
+    for attempt in range(session.policy.attempts):
+        try:
+            answered = yield from ask(session, "POST", f"{path}/confirm-cancel/{cancelling.id}", body)
+        except ClientError as problem:
+            if not sent and not isinstance(problem, OutcomeUnknown):
+                raise
+            raise OutcomeUnknown(str(problem), **reference) from problem
+        sent = sent or answered.lost
         if answered.ok:
-            withdrawn = answered.into(WithdrawnAnswer)
+            with leaving_unknown(when=True, **reference):
+                withdrawn = answered.into(WithdrawnAnswer)
             return Withdrawn(withdrawn.id, withdrawn.tx_signature)
         refusal = answered.refusal()
-        if not words.says(refusal.words, words.NOT_LANDED) or attempt >= session.policy.attempts:
+        if not words.says(refusal.words, words.NOT_LANDED):
+            # One before this may have sent it, unless the server says that it can land no more.
+            forgotten = words.says(refusal.words, words.WITHDRAWAL_FORGOTTEN)
+            if sent and (forgotten or not words.says(refusal.words, *words.CANCEL_AGAIN)):
+                raise OutcomeUnknown(f"it may have been sent; then: {refusal}", **reference) from refusal
             raise refusal
+        sent = True
         yield Pause(pause_after(attempt, session.policy))
+    raise OutcomeUnknown(f"not landed after {session.policy.attempts} attempts", **reference)
 
 
 def withdraw(
@@ -398,9 +411,11 @@ def withdraw(
                 done = yield from withdrawn()
             if done is not None:
                 return done
-            if isinstance(problem, OutcomeUnknown) or cancels >= _CANCELS_MAX:
+            # Of one that may have been sent and was forgotten, the next cancel tells.
+            refusal = problem.__cause__ if isinstance(problem, OutcomeUnknown) else problem
+            if not isinstance(refusal, Refused) or cancels >= _CANCELS_MAX:
                 raise
-            if waited >= _patience(problem, session.policy):
+            if waited >= _patience(refusal, session.policy):
                 raise
         yield Pause(pause)
         waited, pause = waited + pause, min(pause * 2, session.policy.pause_max_s)

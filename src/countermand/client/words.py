@@ -15,6 +15,7 @@ CANCEL_AGAIN: Final = (
     "a newer cancel replaced it",
 )
 """The withdrawal that was signed can land no more, or was forgotten: another is to be asked for."""
+WITHDRAWAL_FORGOTTEN: Final = "Withdrawal transaction not found in cache"
 EXECUTING: Final = ("'executing' state", "a fill is under way", "not ready", "not yet ready")
 IS_CANCELLED: Final = "'cancelled' state"
 FAILED_ON_CHAIN: Final = "custom program error"

@@ -53,6 +53,7 @@ PARAMETERS: Final = ("family", "wallet", "state", "limit")
 LIMIT: Final = 50
 LIMIT_MAX: Final = 2_000
 _BOOK_ID_DIGITS_MAX: Final = 18
+_UNPAID: Final = (Phase.DEPOSITING, Phase.DEPOSIT_FAILED)
 
 Shown = dict[str, Any]
 
@@ -298,8 +299,8 @@ def _dca_order(order: DcaOrder) -> Shown:
 
 
 def _remaining(order: OrderGroup | DcaOrder) -> str:
-    """What it holds of its deposit: of one that failed nothing came."""
-    return "0" if order.state.phase is Phase.DEPOSIT_FAILED else str(order.remaining.units)
+    """What it holds of its deposit: of one that failed, or has not landed yet, nothing came."""
+    return "0" if order.state.phase in _UNPAID else str(order.remaining.units)
 
 
 def _leg(leg: Leg) -> Shown:
