@@ -512,6 +512,30 @@ def test_what_takes_nothing_leaves_nothing_open(flow: Callable[[Session], Flow[o
         drive(flow(session()), lambda _: next(left))
 
 
+@pytest.mark.parametrize("problem", [Refused(400, "no"), Unavailable("away")], ids=["refused", "away"])
+def test_orders_that_are_cancelled_are_told_when_the_others_are_not(
+    problem: ClientError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six orders are two transactions."""
+    first, second = (limit.Built("request", orders, a_checked_transaction()) for orders in (("a", "b"), ("c",)))
+
+    def built(*_: object) -> Flow[list[limit.Built]]:
+        yield from ()
+        return [first, second]
+
+    def execute(_session: Session, _root: str, ready: limit.Built, *, opens: bool) -> Flow[limit.Landed]:
+        yield from ()
+        if opens or ready is second:
+            raise problem
+        return limit.Landed("signature", ready.orders)
+
+    monkeypatch.setattr(limit, "_cancels", built)
+    monkeypatch.setattr(limit, "_execute", execute)
+    with pytest.raises(OutcomeUnknown, match="2 of the orders are cancelled; then: ") as unknown:
+        drive(limit._cancel(session(), "/trigger/v1", None), lambda _: Response(500, {}, b""))
+    assert unknown.value.reference == {"signature": "signature"}
+
+
 def test_a_create_that_never_left_is_unavailable() -> None:
     deposit, left = vaults.Deposit("request", "vault", None, None, a_checked_transaction()), answers(*GONE)
     with pytest.raises(Unavailable):

@@ -36,7 +36,7 @@ class Unavailable(ClientError):
 
 
 class OutcomeUnknown(ClientError):
-    """The answer was lost, and what became of the request could not be found out either.
+    """The answer was lost, and what became of the request could not be found out either; or only a part was done.
 
     `reference` is what to look for: the request's id and the signature of its transaction, where there are such.
     """

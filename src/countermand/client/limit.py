@@ -8,7 +8,7 @@ from countermand.client import words
 from countermand.client.checks import Checked, check_limit_cancels, check_limit_create
 from countermand.client.checks.limits import ExpectedLimit
 from countermand.client.effects import Flow, Pause
-from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unavailable
 from countermand.client.exchange import Answered, changing_nothing, exchange, leaving_unknown, pause_after, request
 from countermand.client.numbers import units, whole, without_none
 from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
@@ -101,7 +101,7 @@ class LimitOrders(Api[R]):
         """Cancel these orders of the wallet, five in a transaction. It counts when they have landed.
 
         Repeating is safe: orders that are gone are left out, also those that go meanwhile. Raises `Refused` if none of
-        them is open.
+        them is open, and `OutcomeUnknown` if some are cancelled and the others are not.
         """
         if not orders:
             raise ValueError("name the orders to cancel; cancel_all cancels all")
@@ -111,7 +111,7 @@ class LimitOrders(Api[R]):
     def cancel_all(self) -> Flow[list[Landed]]:
         """Cancel all open orders of the wallet, five in a transaction. Repeating is safe.
 
-        Raises `Refused` if none is open.
+        Raises `Refused` if none is open, and `OutcomeUnknown` if some are cancelled and the others are not.
         """
         return (yield from _cancel(self._session, self._root, None))
 
@@ -192,7 +192,20 @@ def _create(session: Session, root: str, order: Limit) -> Flow[Built]:
 
 
 def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[list[Landed]]:
+    """Raises `OutcomeUnknown` if some are cancelled, and the others not: other errors say that nothing changed."""
     landed: list[Landed] = []
+    try:
+        yield from _cancel_each(session, root, orders, landed)
+    except (Refused, Unavailable) as refusal:
+        if not landed:
+            raise
+        gone = sum(len(each.orders) for each in landed)
+        told = f"{gone} of the orders {'is' if gone == 1 else 'are'} cancelled; then: {refusal}"
+        raise OutcomeUnknown(told, signature=landed[-1].signature) from refusal
+    return landed
+
+
+def _cancel_each(session: Session, root: str, orders: Sequence[str] | None, landed: list[Landed]) -> Flow[None]:
     failed: Refused | None = None
     for _ in range(_BUILDS_MAX):
         done = {order for each in landed for order in each.orders}
@@ -202,7 +215,7 @@ def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[l
             ready = yield from _cancels(session, root, left)
         except Refused as refusal:
             if landed and words.says(refusal.words, words.NONE_OPEN):
-                return landed
+                return
             raise
         failed = None
         for built in ready:
@@ -213,7 +226,7 @@ def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[l
                     raise
                 failed = refusal
         if failed is None:
-            return landed
+            return
     assert failed is not None, "else it had returned"
     raise failed
 
