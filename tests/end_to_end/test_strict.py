@@ -295,9 +295,9 @@ def test_transactions_land_slowly(venue: Venue, alice: Trader) -> None:
 
 
 def eventually(holds: object) -> None:
-    """Within ten seconds."""
+    """Soon, even on a busy machine."""
     assert callable(holds)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)

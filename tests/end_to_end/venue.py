@@ -23,7 +23,7 @@ from tests.forked import COUNTERMAND, Forked
 
 CONFIRM_TIMEOUT_MS = 300
 READY_S = 60
-STOP_S = 10
+STOP_S = 30
 ANSWER_S = 30
 IDLE_S_MAX = 5
 """Half of what the venue lets a connection be silent."""
