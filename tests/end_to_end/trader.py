@@ -1,9 +1,9 @@
 """Somebody with a wallet who trades at a venue by Trigger v2, as its clients do."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from solders.hash import Hash
@@ -218,7 +218,7 @@ class Trader:
     def places(self, order: Order) -> str:
         """The id of the order, whose deposit has landed."""
         craft = self.crafts(order)
-        order_id: str = self.creates(self.body_for(order, craft)).ok()["id"]
+        order_id: str = landed(self.creates, self.body_for(order, craft)).ok()["id"]
         self.accounts[order_id] = craft["inputTokenAccount"]
         if order.kind == "otoco":
             self.outputs[order_id] = craft["outputTokenAccount"]
@@ -304,6 +304,18 @@ class Trader:
         signature = self.venue.rpc("sendTransaction", encoded, {"encoding": "base64"})
         (status,) = self.venue.rpc("getSignatureStatuses", [signature])
         assert status["err"] is None
+
+
+NOT_LANDED: Final = (500, "Deposit transaction did not land. Retry with the same depositRequestId.")
+
+
+def landed(creates: Callable[[object], Answer], body: object) -> Answer:
+    """The answer to a create whose deposit a busy machine may be late with: then it is repeated, as the venue says."""
+    for _ in range(9):
+        answer = creates(body)
+        if answer.status != NOT_LANDED[0] or answer.error != NOT_LANDED:
+            return answer
+    return creates(body)
 
 
 def signed(transaction: str, *keys: Keypair) -> str:
