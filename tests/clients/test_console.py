@@ -184,7 +184,7 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
         )
     ]
     orders.append(cancelled := owner.places(single(sell=0.5 * SOL, above=170)))
-    owner.confirms(cancelled, owner.cancels(cancelled)).ok()
+    owner.withdraws(cancelled, owner.cancels(cancelled))
     orders.append(owner.places(otoco(sell=20 * USDC, buy=SOL, below=140, take_profit=170, stop_loss=145)))
     plan = dca(sell=90 * USDC, rounds=6, every_s=60)
     conditional = plan.but({"orderType": "price_conditional", "triggerMint": JUP.mint, "minPriceUsd": 3})
@@ -370,7 +370,7 @@ def test_what_happens_while_the_page_loads_is_shown_after_it(browser: Browser, e
 
 def test_a_cancelled_order_is_not_shown_as_sold(browser: Browser, empty: Venue, owner: Trader) -> None:
     order = owner.places(SELL)
-    owner.confirms(order, owner.cancels(order)).ok()
+    owner.withdraws(order, owner.cancels(order))
     assert "1 SOL" in does(browser, empty, "termsOf", order)
 
 
@@ -395,7 +395,7 @@ def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, o
     withdrawing = owner.places(SELL)
     owner.cancels(withdrawing)
     cancelled = owner.places(SELL)
-    owner.confirms(cancelled, owner.cancels(cancelled)).ok()
+    owner.withdraws(cancelled, owner.cancels(cancelled))
     none = "None of these. Show all 3 Ask the venue for it"
     assert does(browser, empty, "counts", withdrawing) == ["2", 2, none, 3, ""]
 

@@ -88,6 +88,10 @@ class DcaTrader:
             order_id, Cancelling(self.trader.signs(cancelling["transaction"]), cancelling["requestId"])
         )
 
+    def withdraws(self, order_id: str, cancelling: Any) -> Any:
+        """Confirms, and the withdrawal has landed."""
+        return landed(lambda _: self.confirms(order_id, cancelling), None).ok()
+
     def hands_in(self, order_id: str, signed: Cancelling) -> Answer:
         body = {"signedTransaction": signed.transaction, "cancelRequestId": signed.request_id}
         return self.trader.post(f"/orders/dca/confirm-cancel/{order_id}", body)

@@ -390,7 +390,7 @@ def test_an_operator_s_cancel_leaves_the_withdrawal_to_the_wallet(venue: Venue, 
     venue.price(SOL, "300")
     venue.settles()
     assert told(inspected(venue, order)) == told(shown), "nothing fills any more"
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert inspected(venue, order)["state"] == "cancelled"
 
 

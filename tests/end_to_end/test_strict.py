@@ -112,7 +112,7 @@ def test_a_first_withdrawal_is_forgotten_until_it_is_asked_for_again(venue: Venu
     words = "Withdrawal transaction not found in cache. Please initiate cancel again."
     assert alice.confirms(order, cancelling).error == (400, words)
     assert alice.confirms(order, cancelling).error == (400, words)
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert alice.state_of(order) == "cancelled"
 
 
@@ -155,9 +155,9 @@ def test_of_an_order_that_is_not_being_cancelled_no_withdrawal_is_forgotten(
     assert alice.confirms(UNKNOWN_ID, cancelling).error == (404, "Order not found")
     assert bob.hands_in(order, alice.signs(cancelling.transaction), cancelling.request_id).status == 403
     venue.faults()
-    signature = alice.confirms(order, cancelling).ok()["txSignature"]
+    signature = alice.withdraws(order, cancelling)["txSignature"]
     weak(venue, "forgottenCrafts")
-    assert alice.confirms(order, cancelling).ok()["txSignature"] == signature
+    assert alice.withdraws(order, cancelling)["txSignature"] == signature
 
 
 def test_whoever_is_not_signed_in_is_told_so_first(venue: Venue) -> None:

@@ -259,6 +259,10 @@ class Trader:
         """Signs and confirms."""
         return self.hands_in(order_id, self.signs(cancelling.transaction), cancelling.request_id)
 
+    def withdraws(self, order_id: str, cancelling: Cancelling) -> Any:
+        """Confirms, and the withdrawal has landed."""
+        return landed(lambda _: self.confirms(order_id, cancelling), None).ok()
+
     def hands_in(self, order_id: str, transaction: object, request_id: object) -> Answer:
         body = {"signedTransaction": transaction, "cancelRequestId": request_id}
         return self.post(f"/orders/price/confirm-cancel/{order_id}", body)
@@ -306,16 +310,19 @@ class Trader:
         assert status["err"] is None
 
 
-NOT_LANDED: Final = (500, "Deposit transaction did not land. Retry with the same depositRequestId.")
+NOT_LANDED: Final = (
+    (500, "Deposit transaction did not land. Retry with the same depositRequestId."),
+    (500, "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId."),
+)
 
 
-def landed(creates: Callable[[object], Answer], body: object) -> Answer:
-    """The answer to a create whose deposit a busy machine may be late with: then it is repeated, as the venue says."""
+def landed(asks: Callable[[object], Answer], body: object) -> Answer:
+    """What is answered in the end: a busy machine may be late with a transaction, and then it is asked again."""
     for _ in range(9):
-        answer = creates(body)
-        if answer.status != NOT_LANDED[0] or answer.error != NOT_LANDED:
+        answer = asks(body)
+        if answer.status == 200 or answer.error not in NOT_LANDED:
             return answer
-    return creates(body)
+    return asks(body)
 
 
 def signed(transaction: str, *keys: Keypair) -> str:
