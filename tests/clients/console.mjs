@@ -742,7 +742,7 @@ const scenarios = {
   },
 
   /** Answers that come after those to later questions, and what is done before them: what the page shows then. */
-  async answersCross(page, base, id, mint) {
+  async answersCross(page, base, id, other, mint) {
     const holds = (glob, method = 'GET') => holding(page, glob, method);
     const nudged = async () => Number((await ask(base, 'GET', '/sandbox')).tokens.find((each) => each.mint === mint).price);
     const shown = {};
@@ -815,15 +815,6 @@ const scenarios = {
     await request.answers();
     shown.request = await page.locator('.path-full').innerText();
 
-    const [patch, handle] = [await holds('**/sandbox/orders/*', 'PATCH'), grip(page, `${id}:0`)];
-    await handle.focus();
-    for (const key of ['ArrowUp', 'Enter']) await page.keyboard.press(key);
-    await patch.held();
-    for (const key of ['ArrowUp', 'ArrowUp']) await page.keyboard.press(key);
-    await patch.answers();
-    shown.moved = Number(await handle.getAttribute('aria-valuenow'));
-    await page.keyboard.press('Escape');
-
     const order = await holds(`**/sandbox/orders/${id}`);
     await row(page, id).click();
     await order.held();
@@ -831,6 +822,15 @@ const scenarios = {
     await page.locator('.detail .state', { hasText: 'pending withdraw' }).waitFor();
     await order.answers();
     shown.order = [await page.locator('.detail .state').textContent(), await row(page, id).locator('.state').textContent()];
+
+    const [patch, handle] = [await holds('**/sandbox/orders/*', 'PATCH'), grip(page, `${other}:0`)];
+    await handle.focus();
+    for (const key of ['ArrowUp', 'Enter']) await page.keyboard.press(key);
+    await patch.held();
+    for (const key of ['ArrowUp', 'ArrowUp']) await page.keyboard.press(key);
+    await patch.answers();
+    shown.moved = Number(await handle.getAttribute('aria-valuenow'));
+    await page.keyboard.press('Escape');
 
     await page.getByRole('button', { name: 'Close the order' }).click();
     const before = await holds(`**/sandbox/orders/${id}`);

@@ -346,8 +346,7 @@ def test_what_is_typed_before_the_answer_is_kept(browser: Browser, empty: Venue,
 
 
 def test_an_answer_that_comes_late_undoes_nothing(browser: Browser, empty: Venue, owner: Trader) -> None:
-    order = owner.places(SELL)
-    shown = does(browser, empty, "answersCross", order, SOL.mint)
+    shown = does(browser, empty, "answersCross", owner.places(SELL), owner.places(SELL), SOL.mint)
     assert shown.pop("request").endswith("/deposit/craft")
     assert shown == {
         "price": "155.00",
