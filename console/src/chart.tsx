@@ -318,12 +318,13 @@ function Handle({ line }: { line: Placed }) {
   const movable = leg !== undefined && canAmend(order);
   const send = async (to: number): Promise<void> => {
     const value = rounded(to);
+    const sent = dragging.peek();
     if (leg && Number(value) !== Number(leg.triggerPriceUsd)) {
       const mark = Number(leg.watermarkUsd);
       const bps = Math.min(9000, Math.max(50, Math.round((Math.abs(mark - to) / mark) * 10_000)));
       await amend(order, trailing ? { trailingBps: bps } : { [fieldOf(leg)]: value });
     }
-    dragging.value = null;
+    if (dragging.peek() === sent) dragging.value = null; // Another one may be on its way by now.
   };
   const down = (event: PointerEvent): void => {
     if (!movable || event.button !== 0) return;

@@ -1,21 +1,22 @@
 // The controls of the sandbox, each in a drawer.
 import { computed, effect, signal } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ask, isVenue } from './api';
+import { inOrder, queue } from './asking';
 import { useDraft } from './draft';
 import { amount, clock, date, dollars, plain, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
 import { RacePanel } from './race';
-import { attempt, books, change, connection, decimals, drawer, loadBooks, loaded, now, orders, sandbox, subject, symbol, tick, toast } from './store';
-import type { Faults, Level, MarketMaker, Token, WalletRow } from './types';
+import { attempt, books, change, connection, decimals, drawer, loadBooks, loaded, now, orders, refreshBooks, sandbox, subject, symbol, tick, toast } from './store';
+import type { Faults, Level, MarketMaker, Sandbox, Token, WalletRow } from './types';
 
 export const DRAWERS = isVenue ? ['prices', 'books'] as const : ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books'] as const;
 export const TITLES: Record<string, string> = { race: 'Race a cancel', prices: 'Prices', clock: 'Clock', faults: 'Faults', liquidity: 'Liquidity', wallets: 'Wallets and vaults', books: 'Books' };
 
 export function Drawer() {
   const name = drawer.value;
-  useEffect(() => {
+  useLayoutEffect(() => { // At once: the next key may come before the page is painted.
     if (!name) return;
     const keys = (event: KeyboardEvent) => {
       if (event.key === 'Escape' && !(event.target as HTMLElement).dataset['line']) close();
@@ -60,12 +61,21 @@ async function slide(of: string, text: string): Promise<void> {
   sending = false;
 }
 
+const nudges = queue();
+
 function PriceRow({ each }: { each: Token }) {
   const typed = useDraft();
+  const nudged = useRef<number | null>(null);
   const [base, setBase] = useState<number | null>(null);
   const at = Number(each.price ?? 0);
   const middle = base ?? at;
-  const nudge = (percent: number) => setPrice(each.mint, rounded(at * (1 + percent / 100)));
+  /** Of clicks that come faster than answers, each goes on from the one before. */
+  const nudge = async (percent: number) => {
+    const to = rounded((nudged.current ?? at) * (1 + percent / 100));
+    nudged.current = Number(to);
+    await nudges(() => setPrice(each.mint, to));
+    if (nudged.current === Number(to)) nudged.current = null;
+  };
   return (
     <li class="price-row">
       <form onSubmit={async (event) => { event.preventDefault(); if (typed.text !== null && await setPrice(each.mint, typed.text)) typed.sent(typed.text); }}>
@@ -165,13 +175,8 @@ function strictWith(name: string, on: boolean): (now: Faults) => Partial<Faults>
   };
 }
 
-let last: Promise<unknown> = Promise.resolve();
-/** One change of the faults after another: each sends all of them, as the one before left them. */
-function inTurn<T>(doing: () => Promise<T>): Promise<T> {
-  const done = last.then(doing);
-  last = done.catch(() => undefined);
-  return done;
-}
+/** One change of the faults after another: each sends all of them, as they are by then. */
+const inTurn = queue();
 
 function FaultsPanel() {
   const faults = sandbox.value?.faults;
@@ -179,8 +184,10 @@ function FaultsPanel() {
   const weak = faults.strict || [];
   const set = async (of: Partial<Faults> | ((now: Faults) => Partial<Faults>)) => {
     let body: Partial<Faults> = {};
-    const done = await inTurn(() => {
-      const before = sandbox.value!.faults!;
+    const done = await inTurn(async () => {
+      const state = await attempt('Fault not set', () => ask<Sandbox>('GET', '/sandbox'));
+      if (!state) return false;
+      const before = state.faults!;
       body = typeof of === 'function' ? of(before) : of;
       return change('Fault not set', 'PUT', '/sandbox/faults', { ...without(before), ...body });
     });
@@ -239,7 +246,7 @@ const turn = computed(() => Math.floor(tick.value / 3));
 
 interface Liquidity { maxInput: string | null; impactBps: number }
 
-function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | undefined; onSet: () => void }) {
+function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | undefined; onSet: () => Promise<unknown> }) {
   const most = useDraft();
   const impact = useDraft();
   const known = there?.maxInput ? amount(there.maxInput, each.decimals).replace(/,/g, '') : '';
@@ -249,7 +256,11 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
     const maxInput = given ? await attempt('Liquidity not set', async () => units(given, each.decimals)) : null;
     if (maxInput === undefined) return;
     const body = { maxInput, impactBps: Number(impact.text ?? there?.impactBps ?? 0) };
-    if (await change('Liquidity not set', 'PUT', '/sandbox/liquidity', { [each.mint]: body })) { most.sent(most.text); impact.sent(impact.text); toast('Liquidity set'); onSet(); }
+    if (!await change('Liquidity not set', 'PUT', '/sandbox/liquidity', { [each.mint]: body })) return;
+    toast('Liquidity set');
+    await onSet();
+    most.sent(most.text);
+    impact.sent(impact.text);
   };
   return (
     <li><form class="row" onSubmit={send}>
@@ -262,13 +273,14 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
 }
 
 function LiquidityPanel() {
-  const [all, setAll] = useState<Record<string, Liquidity>>({});
-  const load = () => { if (connection.value === 'live') attempt('Not shown', () => ask<Record<string, Liquidity>>('GET', '/sandbox/liquidity')).then((found) => found && setAll(found)); };
-  useEffect(load, [loaded.value, turn.value]);
+  const [all, setAll] = useState<Record<string, Liquidity> | null>(null);
+  const take = useMemo(() => inOrder<Record<string, Liquidity>>(setAll), []);
+  const load = async () => { if (connection.value === 'live') await attempt('Not shown', () => take.from(() => ask('GET', '/sandbox/liquidity'))); };
+  useEffect(() => { void load(); }, [loaded.value, turn.value]);
   return (
     <div class="stack">
       <p class="soft">How much of a token one fill takes, so that larger orders fill in parts, and how far it moves the price against them.</p>
-      <ul class="plain">{(sandbox.value?.tokens ?? []).map((each) => <LiquidityRow key={each.mint} each={each} there={all[each.mint]} onSet={load} />)}</ul>
+      {all ? <ul class="plain">{(sandbox.value?.tokens ?? []).map((each) => <LiquidityRow key={each.mint} each={each} there={all[each.mint]} onSet={load} />)}</ul> : <p class="soft">Loading…</p>}
     </div>
   );
 }
@@ -281,7 +293,8 @@ function Holdings({ all }: { all: { mint: string; amount: string }[] }) {
 
 function WalletsPanel() {
   const [all, setAll] = useState<WalletRow[] | null>(null);
-  const load = () => { if (connection.value === 'live') attempt('Not shown', () => ask<{ wallets: WalletRow[] }>('GET', '/sandbox/wallets')).then((found) => found && setAll(found.wallets)); };
+  const take = useMemo(() => inOrder<{ wallets: WalletRow[] }>(({ wallets }) => setAll(wallets)), []);
+  const load = () => { if (connection.value === 'live') void attempt('Not shown', () => take.from(() => ask('GET', '/sandbox/wallets'))); };
   useEffect(load, [orders.value, turn.value]);
   const [wallet, setWallet] = useState('');
   const [sum, setSum] = useState('10');
@@ -373,11 +386,14 @@ const FIRST_PRICES: Record<string, string> = { btc: '60000', eth: '3000', usdc: 
 function MakerRow({ market, last }: { market: string; last: string | null }) {
   const [all, setAll] = useState<MarketMaker[]>([]);
   const path = '/sandbox/tanx/market-maker';
-  const take = (found: { marketMakers: MarketMaker[] } | undefined) => { if (found) { setAll(found.marketMakers); loadBooks().catch(() => undefined); } };
-  useEffect(() => { ask<{ marketMakers: MarketMaker[] }>('GET', path).then(({ marketMakers }) => setAll(marketMakers), () => undefined); }, [tick.value]);
+  const take = useMemo(() => inOrder<{ marketMakers: MarketMaker[] }>(({ marketMakers }) => setAll(marketMakers)), []);
+  useEffect(() => { take.from(() => ask('GET', path)).catch(() => undefined); }, [tick.value]);
   const maker = all.find((each) => each.market === market);
-  const start = () => attempt('Not started', () => ask<{ marketMakers: MarketMaker[] }>('POST', path, { market, price: last ?? FIRST_PRICES[market.replace(/usd[ct]$/, '')] ?? '1', volume: '0.2' })).then(take);
-  const stop = () => attempt('Not stopped', () => ask<{ marketMakers: MarketMaker[] }>('DELETE', `${path}?market=${market}`)).then(take);
+  const does = async (what: string, method: string, at: string, body?: unknown) => {
+    if (await attempt(what, () => take.from(() => ask(method, at, body)))) refreshBooks().catch(() => undefined);
+  };
+  const start = () => does('Not started', 'POST', path, { market, price: last ?? FIRST_PRICES[market.replace(/usd[ct]$/, '')] ?? '1', volume: '0.2' });
+  const stop = () => does('Not stopped', 'DELETE', `${path}?market=${market}`);
   return (
     <div class="row">
       {maker ? <><button onClick={stop}>Stop the market maker</button><span class="soft">around <span class="num">{dollars(maker.price)}</span>, round <span class="num">{maker.rounds}</span></span></> : <button onClick={start}>Start a market maker</button>}

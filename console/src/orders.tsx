@@ -1,10 +1,10 @@
 // The orders of all families, and one of them with its timeline and why it waits.
 import { batch, computed, signal } from '@preact/signals';
-import { ask, isVenue, shownAt } from './api';
+import { isVenue, shownAt } from './api';
 import { useDraft } from './draft';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest, hasTerms } from './pytest';
-import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, moreOfBooks, moreOrders, now, olderRequests, orders, put, refusal, requests, seek, select, selected, sorted, symbol, tick, toast } from './store';
+import { attempt, changeOrder, connection, decimals, detail, happened, isResting, loaded, makers, moreOfBooks, moreOrders, now, olderRequests, orders, refusal, requests, seek, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
@@ -140,15 +140,15 @@ export function fieldOf(leg: Leg): string {
 }
 
 export async function amend(order: Order, body: Record<string, unknown>): Promise<boolean> {
-  const answer = await attempt('Not amended', () => ask<Order>('PATCH', `/sandbox/orders/${order.id}`, body));
-  if (answer) { put(answer); toast('Amended'); }
-  return answer !== undefined;
+  const done = await changeOrder('Not amended', 'PATCH', order.id, body);
+  if (done) toast('Amended');
+  return done;
 }
 
 export async function cancel(order: Order): Promise<boolean> {
-  const answer = await attempt('Not cancelled', () => ask<Order>('DELETE', `/sandbox/orders/${order.id}`));
-  if (answer) { put(answer); toast(order.family === 'book' ? 'Cancelled' : 'Cancelled: nothing fills any more, its wallet withdraws'); }
-  return answer !== undefined;
+  const done = await changeOrder('Not cancelled', 'DELETE', order.id);
+  if (done) toast(order.family === 'book' ? 'Cancelled' : 'Cancelled: nothing fills any more, its wallet withdraws');
+  return done;
 }
 
 export async function copy(text: string, what: string): Promise<void> {

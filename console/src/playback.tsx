@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from './api';
+import { inOrder } from './asking';
 import { attempt, isMarket, sandbox, SOL, subject, tick } from './store';
 import type { Playback } from './types';
 
@@ -9,10 +10,10 @@ const playing = signal<readonly Playback[]>([]);
 const PATH = '/sandbox/playback';
 const EXAMPLE = 'ms,price\n0,150\n1000,148.5\n2000,144\n4000,139.9\n6000,151';
 
-async function change(what: string, method: string, path: string, body?: unknown): Promise<boolean> {
-  const found = await attempt(what, () => ask<{ playbacks: Playback[] }>(method, path, body));
-  if (found) playing.value = found.playbacks;
-  return found !== undefined;
+const take = inOrder<{ playbacks: Playback[] }>(({ playbacks }) => { playing.value = playbacks; });
+
+async function change(what: string, method: string, path: string, body?: unknown): Promise<void> {
+  await attempt(what, () => take.from(() => ask(method, path, body)));
 }
 
 export function PlaybackPanel() {
@@ -21,7 +22,7 @@ export function PlaybackPanel() {
   const [walk, setWalk] = useState({ seed: '1', bps: '25', everyMs: '1000' });
   const [csv, setCsv] = useState('');
   const [speed, setSpeed] = useState('1');
-  const load = () => { ask<{ playbacks: Playback[] }>('GET', PATH).then((found) => { playing.value = found.playbacks; }, () => undefined); };
+  const load = () => { take.from(() => ask('GET', PATH)).catch(() => undefined); };
   useEffect(load, [tick.value]);
   const play = async (event: Event) => {
     event.preventDefault();

@@ -12,6 +12,7 @@ const DECIMALS = 6;
 const START = 100;
 const REACH_MS = { first: 40, least: 10, most: 200, step: 15 };
 const UNITS = '1000000';
+const CANCELS_MAX = 5;
 
 /** A transaction that touched the order's account. `event`: what the journal says that it was; null: the journal knows nothing of it. */
 interface Touch { signature: string; slot: number; failed: boolean; event: string | null }
@@ -67,6 +68,20 @@ async function gains(signature: string | undefined, wallet: string, mints: strin
   return mints.map((of) => held(landed.meta.postTokenBalances, of) - held(landed.meta.preTokenBalances, of));
 }
 
+/** A cancel that was refused since a fill was under way is asked for again if that failed; and again, if the next one is by then. */
+async function settled(wallet: Wallet, id: string, cancelling: Cancelling | undefined): Promise<Cancelling | undefined> {
+  for (let left = CANCELS_MAX; ; left--) {
+    await ask('POST', '/sandbox/settle', { timeoutMs: 5000 });
+    if (cancelling) return cancelling;
+    if ((await ask<Order>('GET', `/sandbox/orders/${id}`)).state === 'filled') return undefined;
+    cancelling = await wallet.cancel(id).catch((refused: unknown) => {
+      if (!(refused instanceof Refused) || left === 0) throw refused;
+      return undefined;
+    });
+    if (cancelling) return cancelling;
+  }
+}
+
 async function race(): Promise<void> {
   running.value = 'A new wallet gets 1 RACE, and an order to sell it at 101.';
   const mint = await token();
@@ -87,15 +102,14 @@ async function race(): Promise<void> {
   if (ahead) await new Promise((resolve) => { setTimeout(resolve, ahead); });
   const [crossing, cancel]: [Timed<unknown>, Timed<Cancelling>] = await Promise.all([price, timed(wallet.cancel(id))]);
   running.value = 'The rest lands on the chain.';
-  await ask('POST', '/sandbox/settle', { timeoutMs: 5000 });
-  let order = await ask<Order>('GET', `/sandbox/orders/${id}`);
-  // A cancel that was refused since a fill was under way is asked for again if that failed.
-  const asked = cancel.value ?? (order.state === 'filled' ? undefined : await wallet.cancel(id));
+  const asked = await settled(wallet, id, cancel.value);
   if (asked) await wallet.confirm(id, asked);
-  order = await ask<Order>('GET', `/sandbox/orders/${id}`);
+  const order = await ask<Order>('GET', `/sandbox/orders/${id}`);
   const timeline = order.timeline ?? [];
   const at = (event: string): TimelineEntry | undefined => timeline.find((each) => each.event === event);
-  const cancelled = at('cancel_requested'), triggered = at('order_triggered'), filled = at('fill_landed'), started = at('fill_started'), failed = at('fill_failed');
+  const cancelled = at('cancel_requested'), triggered = at('order_triggered'), filled = at('fill_landed'), failed = at('fill_failed');
+  const tries = timeline.filter((each) => each.event === 'fill_started');
+  const started = filled ? tries[tries.length - 1] : tries[0]; // One that failed is made again.
   const winner = filled ? 'fill' : 'cancel';
   const verdict = filled
     ? `The fill won: its transaction was committed at sequence ${started?.seq}, ${cancelled ? `before the cancel at ${cancelled.seq}` : 'and the cancel came after it'}.`

@@ -1,6 +1,7 @@
 // What bots asked of the venue, live, and what it answered.
 import { computed, signal } from '@preact/signals';
 import { ask } from './api';
+import { inOrder } from './asking';
 import { clock, short, took, words } from './format';
 import { copy } from './orders';
 import { attempt, olderRequests, opened, orders, requests, select, selected } from './store';
@@ -14,9 +15,10 @@ const shown = computed(() => requests.value.filter((each) =>
 
 const grade = (request: RequestSummary): string => (request.cut ? 'cut' : (request.status ?? 0) >= 500 ? 'bad' : (request.status ?? 0) >= 400 ? 'warn' : 'good');
 
-async function open(request: RequestSummary): Promise<void> {
-  const found = await attempt('Not shown', () => ask<RequestDetail>('GET', `/sandbox/requests/${request.number}`));
-  if (found) opened.value = found;
+const show = inOrder<RequestDetail>((found) => { opened.value = found; });
+
+function open(request: RequestSummary): void {
+  void attempt('Not shown', () => show.from(() => ask<RequestDetail>('GET', `/sandbox/requests/${request.number}`)));
 }
 
 function Row({ request }: { request: RequestSummary }) {

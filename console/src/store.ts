@@ -1,6 +1,7 @@
 // What the console knows, kept true by the venue's event stream.
 import { batch, computed, signal } from '@preact/signals';
 import { ask, isVenue, Refused, shownAt, told, type Told } from './api';
+import { asking, forgetAnswers, inOrder, isForgotten } from './asking';
 import { turnAway } from './gate';
 import { key } from './key';
 import type { Book, Order, OrderEvent, RequestDetail, RequestSummary, Sandbox, Token } from './types';
@@ -106,32 +107,72 @@ export async function attempt<T>(what: string, doing: () => Promise<T>): Promise
   }
 }
 
-function adopt(state: Sandbox): void {
+/** The last price of each token that the stream told, and the number of the last question before it. */
+const heard = new Map<string, PriceSet>();
+
+let stateNumber = 0;
+
+/** A price that was told after the state was asked for is the newer one. */
+const adopt = inOrder<Sandbox>((state, number) => {
   syncedAt = performance.now();
-  sandbox.value = state;
-}
+  stateNumber = number;
+  const newer = (mint: string) => { const told = heard.get(mint); return told && told.after >= number ? { price: told.price } : {}; };
+  sandbox.value = { ...state, tokens: state.tokens.map((each) => ({ ...each, ...newer(each.mint) })) };
+});
 
 export async function change(what: string, method: string, path: string, body: unknown): Promise<boolean> {
-  const state = await attempt(what, () => ask<Sandbox>(method, path, body));
-  if (state) adopt(state);
-  return state !== undefined;
+  return (await attempt(what, () => adopt.from(() => ask<Sandbox>(method, path, body)))) !== undefined;
 }
 
 async function loadState(): Promise<void> {
-  adopt(await read<Sandbox>(isVenue ? shownAt('/venue') : '/sandbox'));
+  await adopt.from(() => read<Sandbox>(isVenue ? shownAt('/venue') : '/sandbox'));
 }
 
 // --- orders
 
-export function put(...found: Order[]): void {
+/** Of each order, the number of the question that its row is the answer to; and of the detail. */
+const rowNumbers = new Map<string, number>();
+let detailNumber = 0;
+
+const isNewer = (id: string, number: number): boolean => number >= (rowNumbers.get(id) ?? 0);
+
+/** `number`: of the question that these are the answer to. What a later one was answered stays. */
+function put(number: number, ...found: Order[]): void {
+  if (isForgotten(number)) return;
   const next = new Map(orders.value);
   const whole = found.map((each) => (isOnChain(each) ? { ...next.get(String(each.id)), ...each } : each)); // A closed one that the venue's index does not know has no terms there.
   const chosen = whole.find((each) => each.timeline && selected.value === String(each.id));
-  for (const { timeline: _, ...row } of whole) next.set(String(row.id), row);
+  for (const { timeline: _, ...row } of whole) {
+    const id = String(row.id);
+    if (!isNewer(id, number)) continue;
+    next.set(id, row);
+    rowNumbers.set(id, number);
+  }
+  const isShown = chosen && detail.value && String(detail.value.id) === String(chosen.id);
   batch(() => {
     orders.value = next;
-    if (chosen) detail.value = chosen;
+    if (!chosen || (isShown && number < detailNumber)) return;
+    detail.value = chosen;
+    detailNumber = number;
   });
+}
+
+/** The rows that are there are these from now on, but for what later questions were answered. */
+function replace(number: number, found: Map<string, Order>, ofThese: (order: Order) => boolean = () => true): void {
+  if (isForgotten(number)) return;
+  const next = new Map(found);
+  for (const [id, each] of orders.value) if (!ofThese(each) || !isNewer(id, number)) next.set(id, each);
+  for (const id of found.keys()) if (isNewer(id, number)) rowNumbers.set(id, number);
+  for (const id of rowNumbers.keys()) if (!next.has(id)) rowNumbers.delete(id);
+  orders.value = next;
+}
+
+/** False: refused, and said so. */
+export async function changeOrder(what: string, method: string, id: string | number, body?: unknown): Promise<boolean> {
+  const number = asking();
+  const answer = await attempt(what, () => ask<Order>(method, `/sandbox/orders/${id}`, body));
+  if (answer) put(number, answer);
+  return answer !== undefined;
 }
 
 export async function select(id: string | null): Promise<void> {
@@ -167,29 +208,33 @@ export async function seek(text: string): Promise<boolean> {
     return true;
   }
   sought = text;
+  const number = asking();
   const found = await ofSought();
-  put(...found);
+  put(number, ...found);
   return found.length > 0;
 }
 
 async function refresh(ids: string[]): Promise<Order[]> {
+  const number = asking();
   const found = (await Promise.all(ids.map(orderOf))).filter((each): each is Order => each !== null);
-  put(...found);
+  put(number, ...found);
   for (const order of found) if (isOnChain(order)) markLanded(order);
   return found;
 }
 
 const listed = async (query: string): Promise<Order[]> => (await read<{ orders: Order[] }>(shownAt(`/orders?${query}`))).orders;
 
-async function refreshAll(): Promise<void> {
+/** `quoting`: when it is known whose orders are a market maker's quotes. */
+async function refreshAll(quoting: Promise<unknown>): Promise<void> {
+  const number = asking();
   const families = ['trigger', 'dca', 'limit', 'recurring'];
-  const [ofBooks, wanted, ...others] = await Promise.all([booksOrders(), ofSought(), ...families.map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`))]);
+  const [, ofBooks, wanted, ...others] = await Promise.all([quoting, booksOrders(), ofSought(), ...families.map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`))]);
   const found = new Map([...wanted, ...others.flat(), ...ofBooks].map((each) => [String(each.id), each]));
   moreOrders.value = others.some((each) => each.length >= ORDERS_MAX);
   // Orders on the chain are listed while they are open: one that has ended stays as it was seen last.
   const gone = [...orders.value.values()].filter((each) => isOnChain(each) && !found.has(String(each.id)));
   for (const each of gone) if (!isResting(each)) found.set(String(each.id), each);
-  orders.value = found;
+  replace(number, found);
   const ended = gone.filter(isResting).map((each) => String(each.id));
   if (selected.value && !ended.includes(selected.value)) ended.push(selected.value);
   while (ended.length) await refresh(ended.splice(0, ONE_BY_ONE_MAX));
@@ -219,11 +264,15 @@ function refreshSoon(id: string | null): void {
     dirty.clear();
     all = false;
     try {
-      if (whole) await refreshAll(); else await refresh(ids);
+      if (whole) await refreshAll(loadBooks()); else await refresh(ids);
     } catch { /* The stream tells when the venue is gone. */ }
     flushing = false;
     if (dirty.size || all) refreshSoon(all ? null : [...dirty][0]!);
   }, 120);
+}
+
+function refreshAfter(event: OrderEvent): void {
+  if (event.family === 'book') refreshBooksSoon(); else refreshSoon(event.orderId);
 }
 
 // --- books
@@ -234,29 +283,38 @@ function refreshBooksSoon(): void {
   bookDue = true;
   setTimeout(async () => {
     bookDue = false;
-    try { await Promise.all([loadBooks(), refreshBookOrders()]); } catch { /* As above. */ }
+    try { await refreshBooks(); } catch { /* As above. */ }
   }, BOOKS_EVERY_MS);
 }
 
-async function refreshBookOrders(): Promise<void> {
-  const found = await booksOrders();
-  const next = new Map([...orders.value].filter(([, each]) => each.family !== 'book'));
-  for (const each of found) next.set(String(each.id), each);
-  orders.value = next;
-  const chosen = detail.value;
-  if (chosen?.family === 'book') await refresh([String(chosen.id)]);
-}
+type Quoting = { marketMakers: { accounts: string[] }[] };
+type Asked = [{ books: Book[] }, Quoting];
+
+const takeBooks = inOrder<Asked>(([{ books: found }, quoting]) => batch(() => {
+  books.value = found;
+  makers.value = new Set(quoting.marketMakers.flatMap((each) => each.accounts));
+  if (market.value) takeTrades(market.value);
+}));
+
+const askBooks = (): Promise<Asked> => Promise.all([
+  read<{ books: Book[] }>(shownAt('/books')),
+  isVenue ? { marketMakers: [] } : read<Quoting>('/sandbox/tanx/market-maker'),
+]);
 
 export async function loadBooks(): Promise<void> {
-  const [{ books: found }, quoting] = await Promise.all([
-    read<{ books: Book[] }>(shownAt('/books')),
-    isVenue ? { marketMakers: [] } : read<{ marketMakers: { accounts: string[] }[] }>('/sandbox/tanx/market-maker'),
-  ]);
+  await takeBooks.from(askBooks);
+}
+
+/** The books and their orders at once: a market maker's quotes are known as such as soon as they are there, and as long. */
+export async function refreshBooks(): Promise<void> {
+  const number = asking();
+  const [found, asked] = await Promise.all([booksOrders(), askBooks()]);
   batch(() => {
-    books.value = found;
-    makers.value = new Set(quoting.marketMakers.flatMap((each) => each.accounts));
-    if (market.value) takeTrades(market.value);
+    takeBooks.keep(number, asked);
+    replace(number, new Map(found.map((each) => [String(each.id), each])), (each) => each.family === 'book');
   });
+  const chosen = detail.value;
+  if (chosen?.family === 'book') await refresh([String(chosen.id)]);
 }
 
 let newestDrawn = 0;
@@ -271,6 +329,28 @@ function takeTrades(book: Book): void {
   else if (points.value.length === 0 && priceOf(book)) points.value = [{ at: now(), price: priceOf(book) }];
 }
 
+interface PriceSet { mint: string; at: number; price: string; after: number }
+let unshown: PriceSet[] = [];
+
+function hear(set: PriceSet): void {
+  heard.set(set.mint, set);
+  unshown.push(set);
+  if (unshown.length === 1) requestAnimationFrame(showTold);
+}
+
+/** Once a frame: prices may come faster than they are drawn, and a page that draws each would hear no click. */
+function showTold(): void {
+  const [sets, known] = [unshown, sandbox.value];
+  unshown = [];
+  const newest = new Map(sets.filter(({ after }) => after >= stateNumber).map((set) => [set.mint, set.price]));
+  const added = sets.filter(({ mint }) => mint === subject.value).map(({ at, price: set }) => ({ at, price: Number(set) }));
+  batch(() => {
+    if (added.length) points.value = [...points.value, ...added].slice(-POINTS_MAX);
+    if (known && newest.size) sandbox.value = { ...known, tokens: known.tokens.map((each) => ({ ...each, price: newest.get(each.mint) ?? each.price })) };
+  });
+  if (isVenue && known?.tokens.some((each) => each.price === null && newest.has(each.mint))) loadState().catch(() => undefined); // It lacks less now.
+}
+
 async function loadPrices(): Promise<void> {
   if (!market.value && !token.value && tokens.value.size > 0) subject.value = SOL; // What was chosen is not here any more.
   const asked = subject.value;
@@ -278,6 +358,7 @@ async function loadPrices(): Promise<void> {
   const before = new Set(points.value);
   const path = isVenue ? shownAt(`/prices/${asked}?limit=5000`) : `/sandbox/prices?mint=${asked}&limit=5000`;
   const { prices } = await read<{ prices: { at: number; price: string }[] }>(path);
+  showTold();
   if (asked !== subject.value) return;
   const history = prices.map(({ at, price: set }) => ({ at, price: Number(set) }));
   const last = history[history.length - 1]?.at ?? -Infinity;
@@ -330,12 +411,15 @@ let ending = new AbortController();
 
 async function load(): Promise<void> {
   await loadState();
+  const before = new Set(early);
+  const quoting = loadBooks();
   const [asked] = await Promise.all([
     isVenue ? { requests: [] } : read<{ requests: RequestSummary[] }>(`/sandbox/requests?limit=${REQUESTS_AT_FIRST}`),
-    refreshAll(), loadBooks().then(loadPrices),
+    refreshAll(quoting), quoting.then(loadPrices),
   ]);
   takeRequests(asked.requests);
   loaded.value = true;
+  for (const event of early) if (!before.has(event)) refreshAfter(event); // The lists may be older.
   note(...early.sort((a, b) => a.told.at - b.told.at));
   for (const event of early) mark(event);
   early = [];
@@ -369,6 +453,12 @@ function takeRequests(asked: readonly RequestSummary[]): void {
 function forget(): void {
   early = [];
   earlyRequests = [];
+  forgetAnswers();
+  heard.clear();
+  unshown = [];
+  rowNumbers.clear();
+  dirty.clear();
+  all = false;
   clear();
 }
 
@@ -390,9 +480,8 @@ const HEARD: Record<string, (message: Told) => void> = {
     const event = JSON.parse(message.data) as OrderEvent;
     if (!loaded.value) { early.push(event); return; }
     note(event);
-    if (event.family === 'book') { refreshBooksSoon(); return; }
-    refreshSoon(event.orderId);
-    setTimeout(() => mark(event), 400);
+    refreshAfter(event);
+    if (event.family !== 'book') setTimeout(() => mark(event), 400);
   },
   request(message) {
     const request = JSON.parse(message.data) as RequestSummary;
@@ -400,13 +489,7 @@ const HEARD: Record<string, (message: Told) => void> = {
     if (!requests.value.some((each) => each.number === request.number)) requests.value = [request, ...requests.value].slice(0, REQUESTS_MAX);
   },
   price(message) {
-    const set = JSON.parse(message.data) as { mint: string; at: number; price: string };
-    const known = sandbox.value;
-    batch(() => {
-      if (set.mint === subject.value) points.value = [...points.value.slice(-POINTS_MAX), { at: set.at, price: Number(set.price) }];
-      if (known) sandbox.value = { ...known, tokens: known.tokens.map((each) => (each.mint === set.mint ? { ...each, price: set.price } : each)) };
-    });
-    if (isVenue && known?.tokens.some((each) => each.mint === set.mint && each.price === null)) loadState().catch(() => undefined); // It lacks less now.
+    hear({ ...JSON.parse(message.data) as Omit<PriceSet, 'after'>, after: asking() });
   },
   sandbox() { loadState().catch(() => undefined); },
   reset() {

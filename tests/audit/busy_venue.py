@@ -72,7 +72,7 @@ def _trades_by_trigger(venue: Venue, old: Token, new: Token) -> None:
     assert alice.sees(kept)["remainingInputAmount"] == "0"
     bob.places(otoco(50 * USDC, SOL, below=100, take_profit=900, stop_loss=20))
     cancelled = alice.places(single(100 * USDC, JUP, below=0.1))
-    alice.confirms(cancelled, alice.cancels(cancelled)).ok()
+    alice.withdraws(cancelled, alice.cancels(cancelled))
     expired = bob.places(single(10 * new, below=1, lives_ms=60_000))
     venue.advances(61)
     assert bob.state_of(expired) == "expired"
@@ -116,7 +116,7 @@ def _trades_in_rounds(venue: Venue) -> None:
         venue.settles()
     assert plans.sees(completed)["state"] == "completed"
     assert plans.sees(active)["roundsFilled"] == 1
-    plans.confirms(cancelled, plans.asks_to_cancel(cancelled).ok()).ok()
+    plans.withdraws(cancelled, plans.asks_to_cancel(cancelled).ok())
     half_cancelled = plans.places(dca(50 * USDC, rounds=2))
     venue.settles()
     plans.asks_to_cancel(half_cancelled).ok()

@@ -207,5 +207,5 @@ def _trades_once(venue: Venue) -> None:
     order = trader.places(single(1 * SOL, above=200))
     trader.places(single(1 * SOL, above=150.5))
     trader.places(single(10 * USDC, JUP, below=0.1, lives_ms=3_000))
-    trader.confirms(order, trader.cancels(order)).ok()
+    trader.withdraws(order, trader.cancels(order))
     LimitTrader(venue, trader).places(10 * USDC, JUP)

@@ -9,7 +9,15 @@ import {
 } from '@solana/web3.js';
 
 const url = process.argv[2];
-const connection = new Connection(`${url}/rpc`, 'confirmed');
+let underWay = 0;
+const counted = async (...given) => {
+  underWay += 1;
+  try {
+    const answer = await fetch(...given);
+    return new Response(await answer.text(), answer);
+  } finally { underWay -= 1; }
+};
+const connection = new Connection(`${url}/rpc`, { commitment: 'confirmed', fetch: counted });
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const alice = Keypair.generate(), bob = Keypair.generate();
 
@@ -22,7 +30,7 @@ const advances = (seconds) => sandbox('POST', '/clock/advance', { seconds });
 const expiresBlockhashes = () => sandbox('PUT', '/faults', { expireBlockhashes: true });
 const isKilled = async () => {
   // web3.js goes on asking for a status of which a subscription told it, and would end the process if that failed.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  do await new Promise((resolve) => setTimeout(resolve, 300)); while (underWay > 0);
   console.log('kill');
   await lines.next();
 };

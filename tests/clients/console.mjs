@@ -41,11 +41,11 @@ function must(holds, what) {
 
 /** Asks until it is so. */
 async function until(what, asks) {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + CALL_MS_MAX;
   for (;;) {
     const found = await asks();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`${what}: not after 10 s`);
+    if (Date.now() > end) throw new Error(`${what}: not after ${CALL_MS_MAX / 1000} s`);
     await new Promise((resolve) => { setTimeout(resolve, 50); });
   }
 }
@@ -62,12 +62,50 @@ const tallSteps = (page) => page.evaluate(() => {
   const isTall = (x) => Array.from({ length: height }, (_, y) => isLine(x, y)).filter(Boolean).length > 40;
   return Array.from({ length: width }, (_, x) => isTall(x)).filter(Boolean).length;
 });
+const painted = (page) => page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
 const grip = (page, key) => page.locator(`[data-line="${key}"]`);
 const row = (page, id) => page.locator('.order-row', { hasText: id.slice(-8) });
 const drawer = async (page, name) => {
   await page.locator(`[data-drawer="${name}"]`).click();
   return page.locator('.drawer');
 };
+
+/** The first request of this kind: the venue answers it at once, and the page is told the answer later. */
+async function holding(page, url, method) {
+  let found;
+  let response;
+  const come = new Promise((resolve) => { found = resolve; });
+  let goOn;
+  const wait = new Promise((resolve) => { goOn = resolve; });
+  let taken = false;
+  await page.route(url, async (route) => {
+    if (taken || route.request().method() !== method) return route.fallback();
+    taken = true;
+    response = route.request();
+    const answer = await route.fetch();
+    found();
+    await wait;
+    return route.fulfill({ response: answer });
+  });
+  const answers = async () => {
+    goOn();
+    await (await response.response()).finished();
+    await painted(page);
+  };
+  return { held: () => come, answers };
+}
+
+/** At `/docs`, until all of its operations are there. */
+async function openApi(page, base, link) {
+  await link.click();
+  const name = await link.textContent();
+  await page.locator('#apis a[aria-current]', { hasText: name }).waitFor();
+  const { info, paths } = await ask(base, 'GET', `/openapi/${name}.json`);
+  await page.locator('.info .title', { hasText: info.title }).waitFor();
+  const there = Object.values(paths).reduce((sum, methods) => sum + Object.keys(methods).length, 0);
+  await until(`all of ${name}`, async () => (await page.locator('.opblock').count()) === there);
+  return name;
+}
 
 /** `within`: a part of the page, of which the rest was looked at before. */
 async function violations(page, where, within = 'html') {
@@ -81,6 +119,7 @@ const scenarios = {
   async teaches(page, base) {
     await page.getByRole('button', { name: 'Place four orders' }).click();
     await until('four orders', async () => (await page.locator('.order-row').count()) === 4);
+    await page.locator('.timeline').waitFor(); // The first one is shown when all are placed.
     await ask(base, 'POST', '/sandbox/reset', {});
     await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
     await page.getByRole('button', { name: 'Place four orders' }).click();
@@ -92,10 +131,9 @@ const scenarios = {
 
   async drags(page, base, id, leg) {
     const handle = grip(page, `${id}:${leg}`);
-    await handle.waitFor();
+    await handle.hover({ position: { x: 20, y: 10 } }); // Which waits until it stands still.
     const before = Number(await handle.getAttribute('aria-valuenow'));
     const box = await handle.boundingBox();
-    await page.mouse.move(box.x + 20, box.y + 10);
     await page.mouse.down();
     await page.mouse.move(box.x + 20, box.y + 30, { steps: 4 });
     await until('it follows the pointer', async () => Number(await handle.getAttribute('aria-valuenow')) < before);
@@ -158,6 +196,7 @@ const scenarios = {
     await page.locator('.leg input').fill('155');
     await page.locator('.leg').getByRole('button', { name: 'Amend' }).click();
     await page.locator('.timeline').getByText('order amended').waitFor();
+    await page.evaluate(() => navigator.clipboard.writeText(''));
     await page.getByRole('button', { name: 'Copy as pytest' }).click();
     const copied = await until('copied', () => page.evaluate(() => navigator.clipboard.readText()));
     await ask(base, 'PUT', '/sandbox/prices', { [mint]: '156' });
@@ -332,10 +371,13 @@ const scenarios = {
     await stop.waitFor();
     await quotes(10);
     await until('many orders', async () => (await ask(base, 'GET', '/sandbox/orders?family=book&limit=1')).orders[0].id > id + 200);
-    await page.waitForTimeout(2500); // The books are read each second.
     await page.getByLabel('Family').selectOption('book');
+    const counted = await until('more than are listed', async () => {
+      const text = await page.locator('#orders-title .count').textContent();
+      return text.endsWith('+') && text;
+    });
     await page.getByLabel('Find an order').fill('nothing of this name');
-    return [await stop.count(), await page.locator('.orders .empty').innerText(), await page.locator('#orders-title .count').textContent()];
+    return [await stop.count(), await page.locator('.orders .empty').innerText(), counted];
   },
 
   /** Orders that no operator amends: on the chain they are only looked at, those of a book can be cancelled. */
@@ -434,7 +476,7 @@ const scenarios = {
     await page.locator('.ticker').getByText('153.25').waitFor();
     await page.locator('.missing').getByText('JUP').waitFor();
     await fetch(`${base}/admin/prices`, { method: 'PUT', headers: { 'x-api-key': key, 'content-type': 'application/json' }, body: JSON.stringify({ JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN: '0.5' }) });
-    await page.locator('.missing').getByText('JUP').waitFor({ state: 'detached', timeout: 5_000 });
+    await page.locator('.missing').getByText('JUP').waitFor({ state: 'detached', timeout: 12_000 });
     for (const scheme of ['dark', 'light']) for (const width of [1400, 400]) {
       await page.setViewportSize({ width, height: 880 });
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
@@ -474,14 +516,32 @@ const scenarios = {
     for (let races = 1; races < 12; races++) {
       await ask(base, 'PUT', '/sandbox/faults', { failSwaps: 1, landDelayMs: 300 });
       await open.getByRole('button', { name: 'Race a cancel' }).click();
-      await until('judged', async () => (await open.locator('[role=status]').textContent()) === `The cancel won ${races} of ${races}, the fill 0.`);
+      await until('judged', async () => (await open.locator('[role=status]').textContent()).includes(` of ${races}, the fill `));
       const verdict = await open.locator('.verdict').innerText();
       if (verdict.includes('fill failed')) return verdict;
     }
     throw new Error('no fill was under way');
   },
 
-  /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
+  /** The same, and when the cancel is asked for again, the fill was made again meanwhile. */
+  async racesARetry(page, base) {
+    const open = await drawer(page, 'race');
+    const asked = [];
+    await page.route(/\/orders\/price\/cancel\//, async (route) => {
+      const id = route.request().url().split('/').at(-1);
+      if (asked.includes(id)) await until('filled', async () => (await orderOf(base, id)).state === 'filled');
+      asked.push(id);
+      return route.continue();
+    });
+    for (let races = 1; races < 12; races++) {
+      await ask(base, 'PUT', '/sandbox/faults', { failSwaps: 1, landDelayMs: 300 });
+      await open.getByRole('button', { name: 'Race a cancel' }).click();
+      await until('judged', async () => (await open.locator('[role=status]').textContent()).includes(` of ${races}, the fill `));
+      if (asked.length > races) return { verdict: await open.locator('.verdict').innerText(), timeline: (await orderOf(base, asked.at(-1))).timeline };
+    }
+    throw new Error('no fill was under way');
+  },
+
   /** As through a proxy: what the page says for orders, and what it does not. */
   async isRefused(page) {
     await page.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.7' });
@@ -494,6 +554,7 @@ const scenarios = {
     return said;
   },
 
+  /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
   async reconnects(page, base, pid, command) {
     await page.getByText('live', { exact: true }).waitFor();
     await page.locator('.order-row').first().waitFor();
@@ -505,9 +566,9 @@ const scenarios = {
     await page.locator('.toasts .bad', { hasText: 'Price not set: the venue does not answer' }).waitFor();
     const again = spawn(command[0], command.slice(1), { stdio: 'ignore', detached: true });
     again.unref();
-    await page.getByText('live', { exact: true }).waitFor({ timeout: 25_000 });
+    await page.getByText('live', { exact: true }).waitFor({ timeout: 2 * CALL_MS_MAX });
     await page.locator('.order-row').first().waitFor();
-    await ask(base, 'PUT', '/sandbox/prices', { SOL: '152.75' });
+    await until('it takes a price', async () => (await ask(base, 'PUT', '/sandbox/prices', { SOL: '152.75' })).tokens);
     await until('the new price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '152.75');
     return { pid: again.pid, before, after: await page.locator('.order-row').count() };
   },
@@ -652,8 +713,10 @@ const scenarios = {
       await field.press('Enter');
       await until('an answer', () => held);
       await field.fill(second);
+      const response = page.waitForResponse((each) => ['PUT', 'PATCH'].includes(each.request().method()));
       await answered();
-      await page.waitForTimeout(200);
+      await (await response).finished();
+      await painted(page);
       return field.inputValue();
     };
     await row(page, id).click();
@@ -678,6 +741,134 @@ const scenarios = {
     return [shown, faults];
   },
 
+  /** Answers that come after those to later questions, and what is done before them: what the page shows then. */
+  async answersCross(page, base, id, other, mint) {
+    const holds = (glob, method = 'GET') => holding(page, glob, method);
+    const nudged = async () => Number((await ask(base, 'GET', '/sandbox')).tokens.find((each) => each.mint === mint).price);
+    const shown = {};
+
+    const [state, ticker] = [await holds('**/sandbox'), page.getByLabel(/^Price of SOL: type/)];
+    await ask(base, 'POST', '/sandbox/clock/advance', { seconds: 1 });
+    await state.held();
+    await ask(base, 'PUT', '/sandbox/prices', { [mint]: '155' });
+    await until('told', async () => (await ticker.inputValue()) === '155.00');
+    await state.answers();
+    shown.price = await ticker.inputValue();
+
+    let open = await drawer(page, 'prices');
+    const prices = await holds('**/sandbox/prices', 'PUT');
+    await open.getByRole('button', { name: 'SOL 1 percent' }).click();
+    await prices.held();
+    await open.getByRole('button', { name: 'SOL 1 percent' }).click();
+    await prices.answers();
+    shown.nudged = await until('nudged twice', async () => (await nudged()) > 157 && nudged());
+
+    open = await drawer(page, 'faults');
+    await open.getByLabel('rate limit').fill('2');
+    await open.getByLabel('rate limit').press('Enter');
+    const limits = open.locator('.fault', { hasText: 'rate limit' }).locator('.fault-state');
+    await until('armed', async () => (await limits.textContent()) === 'armed');
+    const counted = await holds('**/sandbox');
+    await fetch(`${base}/trigger/v2/orders/history`);
+    await counted.held();
+    await open.getByLabel('histories lag').click();
+    shown.faults = await until('lags', async () => { const { faults } = await ask(base, 'GET', '/sandbox'); return faults.strict && faults.rateLimit; });
+    await counted.answers();
+
+    await ask(base, 'PUT', '/sandbox/liquidity', { [mint]: { maxInput: '2000000000' } });
+    let liquidity = await holds('**/sandbox/liquidity');
+    open = await drawer(page, 'liquidity');
+    const most = open.getByLabel('SOL that one fill takes at most');
+    await liquidity.held();
+    shown.unknown = await most.count();
+    await liquidity.answers();
+    await until('what is set', async () => (await most.inputValue()) === '2');
+    const [setting, again] = [await holds('**/sandbox/liquidity', 'PUT'), page.waitForResponse((each) => each.url().endsWith('/liquidity') && each.request().method() === 'PUT')];
+    await most.fill('3');
+    await most.press('Enter');
+    await setting.held();
+    liquidity = await holds('**/sandbox/liquidity');
+    await setting.answers();
+    await (await again).finished();
+    await liquidity.held();
+    shown.most = await most.inputValue();
+    await liquidity.answers();
+    await page.keyboard.press('Escape');
+
+    shown.focus = await page.evaluate(async () => {
+      const press = (key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      press('p');
+      await new Promise((resolve) => { setTimeout(resolve); });
+      const found = [document.activeElement?.id];
+      press('Escape');
+      await new Promise((resolve) => { setTimeout(resolve); });
+      return [...found, document.querySelectorAll('.drawer').length];
+    });
+
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    const rows = page.locator('.request-row', { hasText: '/orders/price' });
+    const request = await holds('**/sandbox/requests/*');
+    await rows.first().click();
+    await request.held();
+    await page.locator('.request-row', { hasText: '/deposit/craft' }).first().click();
+    await page.locator('.path-full', { hasText: 'craft' }).waitFor();
+    await request.answers();
+    shown.request = await page.locator('.path-full').innerText();
+
+    const order = await holds(`**/sandbox/orders/${id}`);
+    await row(page, id).click();
+    await order.held();
+    await ask(base, 'DELETE', `/sandbox/orders/${id}`);
+    await page.locator('.detail .state', { hasText: 'pending withdraw' }).waitFor();
+    await order.answers();
+    shown.order = [await page.locator('.detail .state').textContent(), await row(page, id).locator('.state').textContent()];
+
+    const [patch, handle] = [await holds('**/sandbox/orders/*', 'PATCH'), grip(page, `${other}:0`)];
+    await handle.focus();
+    for (const key of ['ArrowUp', 'Enter']) await page.keyboard.press(key);
+    await patch.held();
+    for (const key of ['ArrowUp', 'ArrowUp']) await page.keyboard.press(key);
+    await patch.answers();
+    shown.moved = Number(await handle.getAttribute('aria-valuenow'));
+    await page.keyboard.press('Escape');
+
+    await page.getByRole('button', { name: 'Close the order' }).click();
+    const before = await holds(`**/sandbox/orders/${id}`);
+    await row(page, id).click();
+    await before.held();
+    await ask(base, 'POST', '/sandbox/reset', {});
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    await before.answers();
+    shown.rows = await page.locator('.order-row').count();
+    return shown;
+  },
+
+  /** An order that is cancelled after the list of orders came, and before the page is loaded; quotes that are there before it is known whose they are. */
+  async loadsSlowly(page, base, id) {
+    await ask(base, 'POST', '/sandbox/tanx/market-maker', { market: 'btcusdc', price: '60000', everyMs: 60_000 });
+    await until('quotes', async () => (await ask(base, 'GET', '/sandbox/orders?family=book&state=wait')).orders.length === 10);
+    const [prices, makers] = [await holding(page, /\/sandbox\/prices\?/, 'GET'), await holding(page, '**/market-maker', 'GET')];
+    const listed = page.waitForResponse(/family=book&state=pending/);
+    await page.reload();
+    await (await listed).finished();
+    await makers.held();
+    await painted(page);
+    const early = await page.locator('.order-row').count();
+    await makers.answers();
+    await prices.held();
+    await row(page, id).locator('.state', { hasText: 'open' }).waitFor();
+    const rows = await page.locator('.order-row').count();
+    await ask(base, 'DELETE', `/sandbox/orders/${id}`);
+    await page.waitForTimeout(500); // The page is told of it, which it shows nothing of yet.
+    await prices.answers();
+    await page.locator('.happened').waitFor();
+    const state = await until('cancelled', async () => {
+      const text = await row(page, id).locator('.state').textContent();
+      return text === 'pending withdraw' && text;
+    });
+    return [early, rows, state];
+  },
+
   /** What the list is of, and how much of it there is. */
   async counts(page, base, withdrawing) {
     const text = () => page.locator('.orders .empty').innerText();
@@ -696,7 +887,7 @@ const scenarios = {
     await ask(base, 'POST', '/sandbox/tanx/market-maker', { market: 'btcusdc', price: '60000', everyMs: 60_000 });
     await until('quotes', async () => (await ask(base, 'GET', '/sandbox/orders?family=book&state=wait')).orders.length === 10);
     await page.reload();
-    await page.locator('.orders .empty, .order-row').first().waitFor();
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
     const before = await counts();
     await page.getByLabel('Family').selectOption('book');
     await page.locator('.order-row').first().waitFor();
@@ -715,10 +906,10 @@ const scenarios = {
     await page.locator('.timeline').waitFor();
     await page.getByRole('button', { name: 'Close the order' }).click();
     const said = [];
-    for (const status of [503, 404]) {
+    for (const [status, words] of [[503, 'loads its orders'], [404, 'no such order']]) {
       await page.route(`**/sandbox/orders/${id}`, (route) => route.fulfill({ status, contentType: 'application/json', body: '{"error":"the venue loads its orders"}' }));
       await row(page, id).click();
-      said.push(await page.locator('.toasts .bad').nth(said.length).textContent());
+      said.push(await page.locator('.toasts .bad', { hasText: words }).textContent());
       await page.getByRole('heading', { name: 'What happens' }).waitFor();
       await page.unroute(`**/sandbox/orders/${id}`);
     }
@@ -751,8 +942,9 @@ const scenarios = {
     await page.reload();
     await page.getByText('live', { exact: true }).waitFor();
     await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
-    // Else the time that a busy machine takes counts, too.
-    await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1_000));
+    // Else the time that a busy machine takes counts, too; which may be past what it is to be paused at.
+    let ahead = 500;
+    await until('paused', async () => page.clock.pauseAt(await page.evaluate((ms) => Date.now() + ms, ahead *= 2)).then(() => true, () => false));
     const held = [];
     await page.route('**/sandbox', (route) => { held.push(route); });
     await page.clock.runFor(15_000);
@@ -790,6 +982,7 @@ const scenarios = {
       if (text === id) await box.press('Enter');
       else await page.getByRole('button', { name: 'Ask the venue for it' }).click();
       await rows.first().waitFor();
+      if (text === id) await page.locator('.detail').waitFor();
       seen.push([await rows.count(), await rows.first().locator('.state').textContent(), await page.locator('.detail').count()]);
       if (text === wallet) {
         await ask(base, 'POST', '/sandbox/clock/advance', { seconds: 1 });
@@ -803,10 +996,14 @@ const scenarios = {
     return seen;
   },
 
-  /** How many formats of numbers are made while a price moves, which takes longest of all that a page does then. */
+  /** How many formats of numbers are made while a price moves, which takes longest of all that a page does then; how often the price is shown, and in how many frames. */
   async keepsUp(page, base, mint) {
     await page.evaluate(() => {
-      globalThis.made = 0;
+      Object.assign(globalThis, { made: 0, shown: 0, frames: 0 });
+      const counts = () => { globalThis.frames += 1; requestAnimationFrame(counts); };
+      counts();
+      const { get, set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
+      Object.defineProperty(HTMLInputElement.prototype, 'value', { get, set(value) { if (this.matches('.ticker *')) globalThis.shown += 1; set.call(this, value); } });
       const own = Number.prototype.toLocaleString;
       Number.prototype.toLocaleString = function toLocaleString(...given) { globalThis.made += 1; return own.apply(this, given); };
       Intl.NumberFormat = new Proxy(Intl.NumberFormat, { construct: (made, given) => { globalThis.made += 1; return new made(...given); } });
@@ -814,7 +1011,7 @@ const scenarios = {
     const rows = Array.from({ length: 200 }, (_, number) => `${number},${150 + number / 100}`).join('\n');
     await ask(base, 'POST', '/sandbox/playback', { mint, csv: rows });
     await until('the last price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '151.99');
-    return page.evaluate(() => globalThis.made);
+    return page.evaluate(() => ({ made: globalThis.made, shown: globalThis.shown, frames: globalThis.frames }));
   },
 
   /** For the documentation. */
@@ -864,24 +1061,17 @@ const scenarios = {
     return [];
   },
 
-  /** Every API is shown without an error; then the operations of one are tried out, in this order. */
-  async triesOut(page, base, operations) {
+  /** How many errors the page of each API shows. */
+  async showsApis(page, base) {
     const shown = {};
     await page.locator('#apis a').first().waitFor();
-    const opens = async (link) => {
-      await link.click();
-      const name = await link.textContent();
-      await page.locator('#apis a[aria-current]', { hasText: name }).waitFor();
-      const { info, paths } = await ask(base, 'GET', `/openapi/${name}.json`);
-      await page.locator('.info .title', { hasText: info.title }).waitFor();
-      const there = Object.values(paths).reduce((sum, methods) => sum + Object.keys(methods).length, 0);
-      await until(`all of ${name}`, async () => (await page.locator('.opblock').count()) === there);
-      return name;
-    };
-    for (const link of await page.locator('#apis a').all()) {
-      const name = await opens(link);
-      shown[name] = await page.locator('.errors-wrapper').count();
-    }
+    for (const link of await page.locator('#apis a').all()) shown[await openApi(page, base, link)] = await page.locator('.errors-wrapper').count();
+    return shown;
+  },
+
+  /** These operations are tried out, in this order. */
+  async triesOut(page, base, operations) {
+    const opens = (link) => openApi(page, base, link);
     const tries = async ([api, method, path, example]) => {
       await opens(page.locator(`#apis a[href="#${api}"]`));
       const block = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
@@ -890,8 +1080,6 @@ const scenarios = {
       const answer = block.locator('.live-responses-table tbody');
       if (example) await block.locator('.examples-select select').first().selectOption({ label: example });
       await execute.click();
-      // A click is lost when the viewer, which another API was chosen in before, is drawn once more.
-      if (!await answer.waitFor({ timeout: 10_000 }).then(() => true, () => false)) await execute.click();
       await answer.waitFor();
       return answer.innerText();
     };
@@ -920,7 +1108,39 @@ const scenarios = {
     await page.goto(`${base}/docs/curl`);
     await page.evaluate(() => { for (const each of document.querySelectorAll('details')) each.open = true; });
     must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page of commands is no wider than a phone');
-    return { shown, refused: refused.slice(0, 3), unknown, statuses };
+    return { refused: refused.slice(0, 3), unknown, statuses };
+  },
+
+  /** At `/docs`, where answers come late: what is shown, whether it stays as it was, and what is learnt of two that were asked at once. */
+  async docsCross(page, base) {
+    const link = (name) => page.locator(`#apis a[href="#${name}"]`);
+    const shown = (title) => page.locator('.info .title', { hasText: title }).waitFor();
+    const block = (method, path) => page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
+    await shown('Trigger v2');
+    await page.locator('.opblock-summary-control').first().click();
+    await link('trigger-v2').click();
+    await painted(page);
+    const late = await holding(page, '**/openapi/trigger-v1.json', 'GET');
+    await link('trigger-v1').click();
+    await late.held();
+    const opened = await page.locator('.opblock.is-open').count();
+    await link('sandbox').click();
+    await block('post', '/sandbox/snapshots').waitFor();
+    await late.answers();
+    const kept = await block('post', '/sandbox/snapshots').count();
+
+    const snapshot = await holding(page, '**/sandbox/snapshots', 'POST');
+    const executes = async (each) => {
+      await each.locator('.opblock-summary-control').click();
+      await each.getByRole('button', { name: 'Execute', exact: true }).click();
+    };
+    await executes(block('post', '/sandbox/snapshots'));
+    await snapshot.held();
+    await executes(block('get', '/sandbox/audit'));
+    await block('get', '/sandbox/audit').locator('.live-responses-table').waitFor();
+    await snapshot.answers();
+    await block('post', '/sandbox/snapshots').locator('.live-responses-table').waitFor();
+    return [opened, kept, await page.locator('input[name="SNAPSHOT"]').inputValue()];
   },
 
   async axe(page, base, id, scheme, width) {
@@ -960,9 +1180,12 @@ async function answers({ page: url, call, given }) {
     page.on('console', (line) => complaints.push(`${line.type()}: ${line.text()}`));
     page.on('pageerror', (problem) => complaints.push(problem.message));
     await page.goto(url, { timeout: CALL_MS_MAX });
-    if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
+    if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) {
+      await page.getByText('live', { exact: true }).waitFor();
+      await page.locator('.side-body > *').first().waitFor(); // All is loaded.
+    }
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { seeks: 'status of 40', racesAFailure: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { teaches: 'status of 404', answersCross: 'status of 404', seeks: 'status of 40', racesAFailure: 'status of 400', racesARetry: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

@@ -53,7 +53,7 @@ def scene(venue: Venue) -> str:
     Saver(venue, alice.key).opens(200 * USDC, SOL)
     bob.places(single(sell=150 * USDC, buy=SOL, below=149.2))
     withdrawn = bob.places(single(sell=1 * SOL, above=170))
-    bob.confirms(withdrawn, bob.cancels(withdrawn)).ok()
+    bob.withdraws(withdrawn, bob.cancels(withdrawn))
     venue.settles()
     chance, price = random.Random(SEED), 150.0
     for step in range(STEPS):

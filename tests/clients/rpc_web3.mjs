@@ -36,7 +36,7 @@ assert.equal((await connection.getGenesisHash()).length > 40, true);
 const slot = await connection.getSlot();
 assert.ok((await connection.getBlockHeight()) >= slot);
 assert.ok((await connection.getEpochInfo()).absoluteSlot >= slot);
-assert.ok(Math.abs((await connection.getBlockTime(slot)) - Date.now() / 1000) < 5);
+assert.ok(Math.abs((await connection.getBlockTime(slot)) - Date.now() / 1000) < 30);
 assert.equal(await connection.getMinimumBalanceForRentExemption(165), 2_039_280);
 assert.equal((await connection.getRecentPrioritizationFees())[0].prioritizationFee, 0);
 

@@ -20,7 +20,7 @@ from tanxconnector.client import Client
 
 KEY_TEXT = "Get started with TanX. Make sure the origin is https://trade.tanx.fi"
 MARKET = "ethusdc"
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 class User:

@@ -184,7 +184,7 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
         )
     ]
     orders.append(cancelled := owner.places(single(sell=0.5 * SOL, above=170)))
-    owner.confirms(cancelled, owner.cancels(cancelled)).ok()
+    owner.withdraws(cancelled, owner.cancels(cancelled))
     orders.append(owner.places(otoco(sell=20 * USDC, buy=SOL, below=140, take_profit=170, stop_loss=145)))
     plan = dca(sell=90 * USDC, rounds=6, every_s=60)
     conditional = plan.but({"orderType": "price_conditional", "triggerMint": JUP.mint, "minPriceUsd": 3})
@@ -345,9 +345,31 @@ def test_what_is_typed_before_the_answer_is_kept(browser: Browser, empty: Venue,
     assert faults["strict"] == ["forgottenCrafts", "laggingHistory"]
 
 
+def test_an_answer_that_comes_late_undoes_nothing(browser: Browser, empty: Venue, owner: Trader) -> None:
+    shown = does(browser, empty, "answersCross", owner.places(SELL), owner.places(SELL), SOL.mint)
+    assert shown.pop("request").endswith("/deposit/craft")
+    assert shown == {
+        "price": "155.00",
+        "nudged": pytest.approx(158.12, abs=0.02),
+        "faults": 1,
+        "unknown": 0,
+        "most": "3",
+        "focus": ["drawer-title", 0],
+        "moved": pytest.approx(160.3),
+        "order": ["pending withdraw", "pending withdraw"],
+        "rows": 0,
+    }
+
+
+def test_what_happens_while_the_page_loads_is_shown_after_it(browser: Browser, empty: Venue, owner: Trader) -> None:
+    early, rows, state = does(browser, empty, "loadsSlowly", owner.places(SELL))
+    assert (early, rows) == (0, 1), "a quote is not among the orders"
+    assert state == "pending withdraw"
+
+
 def test_a_cancelled_order_is_not_shown_as_sold(browser: Browser, empty: Venue, owner: Trader) -> None:
     order = owner.places(SELL)
-    owner.confirms(order, owner.cancels(order)).ok()
+    owner.withdraws(order, owner.cancels(order))
     assert "1 SOL" in does(browser, empty, "termsOf", order)
 
 
@@ -382,7 +404,7 @@ def test_the_list_says_how_much_of_what_it_has(browser: Browser, empty: Venue, o
     withdrawing = owner.places(SELL)
     owner.cancels(withdrawing)
     cancelled = owner.places(SELL)
-    owner.confirms(cancelled, owner.cancels(cancelled)).ok()
+    owner.withdraws(cancelled, owner.cancels(cancelled))
     none = "None of these. Show all 3 Ask the venue for it"
     assert does(browser, empty, "counts", withdrawing) == ["2", 2, none, 3, ""]
 
@@ -415,6 +437,12 @@ def test_a_page_that_is_refused_says_why(browser: Browser, empty: Venue) -> None
     assert "--trust-proxy" in said
 
 
+def test_every_api_is_shown(browser: Browser, empty: Venue) -> None:
+    shown = browser.calls(f"{empty.url}/docs", "showsApis").value
+    assert len(shown) > 5
+    assert set(shown.values()) == {0}
+
+
 def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) -> None:
     """The examples as they are, one after the other: what one answers, the next takes."""
     v2 = "/trigger/v2"
@@ -432,11 +460,18 @@ def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) 
         ("trigger-v1", "post", "/trigger/v1/execute"),
     ]
     done = browser.calls(f"{empty.url}/docs", "triesOut", operations)
-    assert set(done.value["shown"].values()) == {0}
     assert (done.value["refused"], done.value["unknown"]) == ("401", "$TOKEN is not known yet.")
     assert done.value["statuses"] == ["200"] * len(operations)
     assert {request["url"].startswith((f"{empty.url}/", "data:", "blob:")) for request in done.sent} == {True}
     assert empty.audit()["ok"]
+
+
+def test_the_page_of_the_apis_minds_no_late_answer(browser: Browser, empty: Venue) -> None:
+    opened, kept, snapshot = browser.calls(f"{empty.url}/docs", "docsCross").value
+    assert opened == 1, "the API that is shown already is not drawn anew"
+    assert kept == 1, "the API that was chosen last is shown"
+    assert snapshot in {each["name"] for each in empty.ask("GET", "/sandbox/snapshots").ok()["snapshots"]}
+    empty.ask("DELETE", f"/sandbox/snapshots/{snapshot}").ok()
 
 
 def test_a_race_is_judged_as_the_journal_has_it(browser: Browser, empty: Venue) -> None:
@@ -464,6 +499,17 @@ def test_a_race_whose_fill_fails_is_won_by_the_cancel(browser: Browser, empty: V
     empty.faults()
 
 
+def test_a_race_whose_fill_is_made_again_before_the_next_cancel_is_won_by_it(browser: Browser, empty: Venue) -> None:
+    race = does(browser, empty, "racesARetry")
+    last = [entry["seq"] for entry in race["timeline"] if entry["event"] == "fill_started"][-1]
+    assert (
+        f"The fill won: its transaction was committed at sequence {last}, and the cancel came after it."
+        in (race["verdict"])
+    )
+    assert "Proved: one deposit, one fill, and no withdrawal." in race["verdict"]
+    empty.faults()
+
+
 def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner: Trader) -> None:
     """Two hundred, for the sake of time: what is in the page does not grow with them."""
     empty.gives(owner.wallet, 300 * SOL)
@@ -478,7 +524,9 @@ def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner:
 def test_it_keeps_up_with_a_price_that_moves(browser: Browser, empty: Venue, owner: Trader) -> None:
     for dollars in (160, 170, 180):
         owner.places(single(sell=1 * SOL, above=dollars))
-    assert does(browser, empty, "keepsUp", SOL.mint) < 50
+    did = does(browser, empty, "keepsUp", SOL.mint)
+    assert did["made"] < 50
+    assert 0 < did["shown"] <= did["frames"] + 1
 
 
 def test_more_orders_than_are_shown_are_not_denied(browser: Browser, empty: Venue, owner: Trader) -> None:

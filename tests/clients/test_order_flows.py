@@ -68,6 +68,6 @@ async def test_an_order_by_solana_py(venue: Venue) -> None:
 
         second = alice.places(single(sell=1 * SOL, above=300))
         before = (await client.get_balance(wallet)).value
-        confirmed = alice.confirms(second, alice.cancels(second)).ok()
+        confirmed = alice.withdraws(second, alice.cancels(second))
         assert await has_landed(confirmed["txSignature"])
         assert 10**9 < (await client.get_balance(wallet)).value - before < 10**9 + 2_039_280

@@ -265,7 +265,7 @@ async def test_solana_py_listens(alice: Wallet, node: Node) -> None:
         await alice.client.send_transaction(payment)
         awaited = {f"{topic}Notification" for topic in ("Signature", "Account", "Logs", "Slot")}
         awaited.add("ProgramNotificationJsonParsed")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while awaited:
                 awaited.discard(type(await listener.recv()).__name__)
         await listener.unsubscribe(slots)

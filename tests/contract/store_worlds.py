@@ -18,7 +18,7 @@ from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT, Held
 
 AnyStore: TypeAlias = MemoryStore | PostgresStore
 Strike: TypeAlias = Callable[[], Awaitable[None]]
-PATIENCE_S = 10
+PATIENCE_S = 30
 _Id = TypeVar("_Id")
 
 

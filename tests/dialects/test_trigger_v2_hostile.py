@@ -29,7 +29,7 @@ def alice() -> User:
 def ask(user: User, method: str, path: str, raw: bytes) -> tuple[int, dict[str, Any]]:
     started = time.perf_counter()
     answer = user.ask(method, path, raw=raw)
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 5
     return answer.status_code, answer.json
 
 

@@ -18,7 +18,7 @@ from tests.docs.blocks import ROOT, blocks
 from tests.end_to_end.venue import Venue, running_venue
 
 PAGE = ROOT / "docs" / "how-to" / "reverse-proxy.md"
-READY_S = 10
+READY_S = 60
 
 
 def block(language: str) -> str:
@@ -121,8 +121,8 @@ def test_the_apis_pass_and_what_is_private_stays_inside(proxy: Proxy, documented
             assert status_of(port, path)[0] == 404, path
         with connect(f"ws://127.0.0.1:{port}/rpc") as chain:
             chain.send('{"jsonrpc":"2.0","id":1,"method":"slotSubscribe"}')
-            assert "result" in json.loads(chain.recv(10))
-            assert json.loads(chain.recv(10))["method"] == "slotNotification"
+            assert "result" in json.loads(chain.recv(30))
+            assert json.loads(chain.recv(30))["method"] == "slotNotification"
 
 
 def test_the_venue_knows_that_a_proxy_asks(proxy: Proxy, documented: Venue, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_venue_knows_that_a_proxy_asks(proxy: Proxy, documented: Venue, tmp_
 
 def test_events_are_not_held_back(proxy: Proxy, trusting: Venue, tmp_path: Path) -> None:
     with before(proxy, trusting, tmp_path / "proxy", inside=True) as port:
-        stream = HTTPConnection("127.0.0.1", port, timeout=10)
+        stream = HTTPConnection("127.0.0.1", port, timeout=30)
         stream.request("GET", "/sandbox/events")
         answer = stream.getresponse()
         assert answer.status == 200

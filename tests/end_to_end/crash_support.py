@@ -37,8 +37,8 @@ ROUNDS: Final = int(os.environ.get("COUNTERMAND_CRASH_ROUNDS", "1"))
 THOROUGH: Final = ROUNDS > 1
 
 CONFIRM_TIMEOUT_MS: Final = 300
-START_S: Final = 30
-ANSWER_S: Final = 15
+START_S: Final = 60
+ANSWER_S: Final = 30
 HOUR_MS: Final = 3_600_000
 
 
@@ -148,7 +148,7 @@ class Server:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    async def ended(self, seconds: float = 10) -> int:
+    async def ended(self, seconds: float = 30) -> int:
         """Its exit status: negative, a signal's number, if it was killed."""
         assert self._process is not None
         await until(self._has_ended, seconds)
@@ -283,7 +283,7 @@ async def running_apart(
         await connection.close()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     """Asks again and again: another process sets no event of ours."""
     deadline = time.monotonic() + seconds
     while not await condition():

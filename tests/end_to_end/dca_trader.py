@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.end_to_end.trader import Cancelling, Trader
+from tests.end_to_end.trader import Cancelling, Trader, landed
 from tests.end_to_end.venue import SOL, Answer, Funds, Token
 
 HOUR_S = 3_600
@@ -70,7 +70,7 @@ class DcaTrader:
     def places(self, plan: Plan) -> str:
         """The id of the order, whose deposit has landed."""
         craft = self.asks_to_deposit(plan).ok()
-        order_id: str = self.creates(self.body_for(plan, craft)).ok()["id"]
+        order_id: str = landed(self.creates, self.body_for(plan, craft)).ok()["id"]
         self.trader.accounts[order_id] = craft["inputTokenAccount"]
         return order_id
 
@@ -87,6 +87,10 @@ class DcaTrader:
         return self.hands_in(
             order_id, Cancelling(self.trader.signs(cancelling["transaction"]), cancelling["requestId"])
         )
+
+    def withdraws(self, order_id: str, cancelling: Any) -> Any:
+        """Confirms, and the withdrawal has landed."""
+        return landed(lambda _: self.confirms(order_id, cancelling), None).ok()
 
     def hands_in(self, order_id: str, signed: Cancelling) -> Answer:
         body = {"signedTransaction": signed.transaction, "cancelRequestId": signed.request_id}

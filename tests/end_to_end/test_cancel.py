@@ -53,7 +53,7 @@ def usdc_order(alice: Trader) -> str:
 def test_sol_comes_back_as_lamports(venue: Venue, alice: Trader) -> None:
     before = alice.holds(SOL)
     order = alice.places(single(sell=1 * SOL, above=200))
-    confirmed = alice.confirms(order, alice.cancels(order)).ok()
+    confirmed = alice.withdraws(order, alice.cancels(order))
     assert list(confirmed) == ["id", "txSignature"]
     assert confirmed["id"] == order
     assert before - FEES_MAX < alice.holds(SOL) < before - FEE_OF_TWO  # All but the network's fees; the rent too.
@@ -66,7 +66,7 @@ def test_sol_comes_back_as_lamports(venue: Venue, alice: Trader) -> None:
 
 def test_tokens_come_back_to_the_wallets_account(venue: Venue, alice: Trader, usdc_order: str) -> None:
     assert alice.holds(USDC) == 800_000_000
-    alice.confirms(usdc_order, alice.cancels(usdc_order)).ok()
+    alice.withdraws(usdc_order, alice.cancels(usdc_order))
     assert alice.holds(USDC) == 1_000_000_000
     assert not venue.exists(alice.accounts[usdc_order])
 
@@ -74,7 +74,7 @@ def test_tokens_come_back_to_the_wallets_account(venue: Venue, alice: Trader, us
 def test_the_wallets_account_is_created_where_it_is_gone(venue: Venue, alice: Trader) -> None:
     order = alice.places(single(sell=1_000 * USDC, buy=SOL, below=100))
     alice.closes_account_of(USDC)
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert alice.holds(USDC) == 1_000_000_000
 
 
@@ -85,7 +85,7 @@ def test_a_cancelled_order_does_not_fill_even_if_the_price_crosses(venue: Venue,
     assert alice.state_of(order) == "pending_withdraw"
     assert venue.units_in(alice.accounts[order]) == 10**9
     assert alice.events_of(order) == [("deposit", "success")]  # Nothing more while mid-cancel.
-    alice.confirms(order, cancelling).ok()
+    alice.withdraws(order, cancelling)
     assert alice.events_of(order) == [("withdrawal", "success"), ("cancelled", "success"), ("deposit", "success")]
 
 
@@ -383,7 +383,7 @@ def test_dust_in_sol_comes_along(venue: Venue, alice: Trader, bob: Trader, order
     before = alice.holds(SOL)
     cancelling = alice.cancels(order)
     bob.pays(alice.accounts[order], 0.5 * SOL)
-    alice.confirms(order, cancelling).ok()
+    alice.withdraws(order, cancelling)
     assert 1_500_000_000 + 2_039_280 - FEES_MAX < alice.holds(SOL) - before < 1_500_000_000 + 2_039_280
     assert alice.sees(order)["events"][0]["amount"] == "1000000000"
 

@@ -107,7 +107,7 @@ def test_the_wallets_account_is_gone_between_the_two_steps(venue: Venue, alice: 
 
     second = alice.cancels(order)
     assert second.request_id == first.request_id
-    alice.confirms(order, second).ok()
+    alice.withdraws(order, second)
     assert alice.holds(USDC) == 1_000_000_000
 
 
@@ -133,7 +133,7 @@ def test_an_output_that_no_account_can_hold_is_a_failed_fill(venue: Venue, alice
         "open",
         [("fill", "failed"), ("deposit", "success")],
     )
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert alice.holds(USDC) == 1_000_000_000
 
 

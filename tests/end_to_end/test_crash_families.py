@@ -82,9 +82,9 @@ def test_an_otoco_that_is_cancelled_after_its_parent(mortal: Mortal) -> None:
     mortal.venue.settles()
     assert alice.sees(order)["rawState"] == "ready_to_cancel"
     assert mortal.venue.units_in(alice.outputs[order]) == bought
-    confirmed = alice.confirms(order, cancelling).ok()
+    confirmed = alice.withdraws(order, cancelling)
     mortal.dies()
-    assert alice.confirms(order, cancelling).ok() == confirmed
+    assert alice.withdraws(order, cancelling) == confirmed
     assert alice.state_of(order) == "cancelled"
     assert mortal.venue.audit()["ok"]
 

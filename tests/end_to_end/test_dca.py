@@ -176,7 +176,7 @@ def test_a_cancel_midway_returns_the_rest(frozen: Venue, alice: Trader, plans: D
     assert plans.sees(order)["roundsFilled"] == 1, "no round begins any more"
     again = plans.asks_to_cancel(order).ok()
     assert again["requestId"] == cancelling["requestId"]
-    confirmed = plans.confirms(order, again).ok()
+    confirmed = plans.withdraws(order, again)
     assert confirmed == {"id": order, "txSignature": confirmed["txSignature"]}
     row = plans.sees(order)
     assert (row["state"], row["displayState"]) == ("cancelled", "cancelled")
@@ -187,7 +187,7 @@ def test_a_cancel_midway_returns_the_rest(frozen: Venue, alice: Trader, plans: D
         ("fill", "33333333"),
         ("deposit", "100000000"),
     ]
-    assert plans.confirms(order, again).ok() == confirmed, "the same for ever"
+    assert plans.withdraws(order, again) == confirmed, "the same for ever"
     assert before - alice.holds(USDC) == 33_333_333
     assert not frozen.exists(alice.accounts[order])
     assert frozen.audit()["ok"]
@@ -198,7 +198,7 @@ def test_lamports_come_back_as_lamports(frozen: Venue, alice: Trader, plans: Dca
     before = alice.holds(SOL)
     cancelling = plans.asks_to_cancel(order).ok()
     assert (cancelling["roundsRemaining"], cancelling["refundAmount"]) == (3, "1000000000")
-    plans.confirms(order, cancelling).ok()
+    plans.withdraws(order, cancelling)
     assert 0 <= before + 10**9 + RENT - alice.holds(SOL) < 200_000, "less the fee"
 
 
@@ -391,7 +391,7 @@ def test_ten_active_orders_a_wallet(frozen: Venue, alice: Trader, plans: DcaTrad
     assert (again["id"], again["message"]) == (orders[0], "Order already created")
     cancelling = plans.asks_to_cancel(orders[3]).ok()
     assert plans.asks_for(dca(sell=20 * USDC, rounds=2)).error == refused, "it is withdrawing"
-    plans.confirms(orders[3], cancelling).ok()
+    plans.withdraws(orders[3], cancelling)
     plans.places(dca(sell=20 * USDC, rounds=2))
     assert plans.history(state="active")["pagination"]["total"] == 10
     assert alice.history() == [], "they are no price orders"
@@ -555,7 +555,7 @@ def test_a_history_is_filtered_sorted_and_paged(frozen: Venue, plans: DcaTrader)
     quick = plans.places(dca(sell=50 * JUP, rounds=2, beginFillAt=iso(now + 2_000_000)))
     frozen.advances(1)
     cancelled = plans.places(dca(sell=1 * SOL, buy=USDC, beginFillAt=iso(now + 3_000_000)))
-    plans.confirms(cancelled, plans.asks_to_cancel(cancelled).ok()).ok()
+    plans.withdraws(cancelled, plans.asks_to_cancel(cancelled).ok())
 
     def ids(**query: object) -> list[str]:
         return [row["id"] for row in plans.history(**query)["orders"]]

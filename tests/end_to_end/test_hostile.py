@@ -15,7 +15,7 @@ from solders.keypair import Keypair
 from tests.end_to_end.trader import ROOT, Trader, single
 from tests.end_to_end.venue import PRICES, SOL, Answer, Venue
 
-QUICK_S = 2.0
+QUICK_S = 5.0
 """Generous: the machine may be busy."""
 NOWHERE = "019f053d-3f0c-70ad-bb5e-76d633291f80"
 UNAUTHORIZED = (401, "Unauthorized")

@@ -92,7 +92,7 @@ def test_an_update_that_puts_a_leg_through_the_market_triggers(venue: Venue, ali
 def test_a_cancelled_pair_gives_everything_back(venue: Venue, alice: Trader) -> None:
     before = alice.holds(USDC)
     order = alice.places(oco(sell=100 * USDC, buy=SOL, take_profit=255, stop_loss=100))
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     venue.price(SOL, "300")
     venue.settles()
     assert (alice.state_of(order), alice.holds(USDC)) == ("cancelled", before)
@@ -138,7 +138,7 @@ def test_a_cancel_after_a_part_returns_the_rest(venue: Venue, alice: Trader) -> 
     order = alice.places(single(sell=100 * USDC, buy=SOL, below=120))
     one_part_of(venue, order, alice, at="119", then="150")
     assert alice.state_of(order) == "open"
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     row = alice.sees(order)
     assert [event["type"] for event in row["events"]] == ["withdrawal", "cancelled", "fill", "deposit"]
     assert [event.get("amount") for event in row["events"]] == ["40000000", None, None, "100000000"]
@@ -156,7 +156,7 @@ def test_an_order_that_expires_after_a_part_gives_the_rest_back(venue: Venue, al
     venue.advances(60)
     row = alice.sees(order)
     assert (row["rawState"], row["inputUsed"]) == ("expired", "60000000")
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert before - alice.holds(USDC) == 60_000_000
 
 

@@ -123,7 +123,7 @@ def test_the_events_of_a_fill_and_of_a_cancel(venue: Venue, alice: Trader) -> No
     assert deposit["timestamp"] <= row["triggeredAt"] <= fill["timestamp"]
 
     cancelled = alice.places(single(sell=20 * USDC, buy=SOL, below=100))
-    signature = alice.confirms(cancelled, alice.cancels(cancelled)).ok()["txSignature"]
+    signature = alice.withdraws(cancelled, alice.cancels(cancelled))["txSignature"]
     withdrawal, event, deposit = alice.sees(cancelled)["events"]
     at = withdrawal["timestamp"]
     assert event == {"type": "cancelled", "timestamp": at, "state": "success"}
@@ -204,7 +204,7 @@ def test_one_price_fills_many(venue: Venue, alice: Trader, bob: Trader) -> None:
 def test_the_history_is_the_wallets_own(venue: Venue, alice: Trader, bob: Trader) -> None:
     orders = [alice.places(single(sell=1 * SOL, above=price)) for price in (200, 210, 220)]
     bobs = bob.places(single(sell=20 * USDC, buy=JUP, below=0.25))
-    alice.confirms(orders[1], alice.cancels(orders[1])).ok()
+    alice.withdraws(orders[1], alice.cancels(orders[1]))
     alice.cancels(orders[2])
 
     def ids(trader: Trader, **query: object) -> list[str]:

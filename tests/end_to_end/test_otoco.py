@@ -107,7 +107,7 @@ def test_a_cancel_before_the_parent_returns_the_deposit_and_both_rents(venue: Ve
     dollars, lamports = alice.holds(USDC), alice.holds(SOL)
     order = alice.places(DIP)
     assert lamports - alice.holds(SOL) >= 2 * RENT
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert alice.holds(USDC) == dollars
     assert lamports - alice.holds(SOL) < FEE_MAX
     assert not venue.exists(alice.accounts[order])
@@ -121,7 +121,7 @@ def test_a_cancel_before_the_parent_returns_the_deposit_and_both_rents(venue: Ve
 def test_a_cancel_after_the_parent_returns_what_it_bought(venue: Venue, alice: Trader) -> None:
     order = parent_done(venue, alice)
     bought, before = venue.units_in(alice.outputs[order]), alice.holds(SOL)
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert 0 <= before + bought + RENT - alice.holds(SOL) < FEE_MAX
     row = alice.sees(order)
     assert contexts(row)[:2] == [("withdrawal", None), ("cancelled", None)]
@@ -136,7 +136,7 @@ def test_a_cancel_after_a_part_of_the_parent_returns_both_in_one_transaction(ven
     row = alice.sees(order)
     assert (row["rawState"], row["remainingInputAmount"], row["fillPercent"]) == ("open", "70000000", 0)
     bought, dollars, lamports = venue.units_in(alice.outputs[order]), alice.holds(USDC), alice.holds(SOL)
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert alice.holds(USDC) - dollars == 70_000_000
     assert alice.sees(order)["remainingInputAmount"] == "70000000", "it is not zeroed"
     assert 0 <= lamports + bought + 2 * RENT - alice.holds(SOL) < FEE_MAX
@@ -159,7 +159,7 @@ def test_nothing_arms_if_the_parent_expires_partly_filled(venue: Venue, alice: T
     venue.price(SOL, "160")
     venue.settles()
     assert alice.state_of(order) == "expired"
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert alice.state_of(order) == "cancelled"
     assert venue.audit()["ok"]
 
@@ -256,7 +256,7 @@ def test_a_rest_that_became_worthless_goes_back_and_the_children_open(venue: Ven
     assert not venue.exists(alice.accounts[order])
     cancelling = alice.cancels(order)
     assert alice.sees(order)["remainingInputAmount"] == "0"
-    alice.confirms(order, cancelling).ok()
+    alice.withdraws(order, cancelling)
     assert alice.sees(order)["remainingInputAmount"] == "0", "the cancel took none of the deposit"
     assert venue.audit()["ok"]
 
@@ -283,7 +283,7 @@ def test_dust_on_one_account_keeps_only_that_one_open(venue: Venue, alice: Trade
     venue.settles()
     assert alice.sees(order)["remainingInputAmount"] == "0"
     assert venue.exists(alice.accounts[order]), "two of its closes were rejected"
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
     assert not venue.exists(alice.outputs[order]), "it is closed by the withdrawal"
     venue.settles()
     assert not venue.exists(alice.accounts[order]), "it is swept when the order has ended"

@@ -46,7 +46,7 @@ def test_a_cancel_that_landed_under_another_signature(maker: Maker, *, dead: boo
     begun = time.monotonic()
     executed = maker.executes(transaction, requestId=request_id).ok()
     assert (executed["status"], executed["signature"]) == ("Success", landed)
-    assert time.monotonic() - begun < 1, "nobody waits for what has landed"
+    assert time.monotonic() - begun < 5, "nobody waits for what has landed"
     assert maker.orders() == []
 
 

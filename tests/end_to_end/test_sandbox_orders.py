@@ -117,7 +117,7 @@ def test_the_whole_way_of_a_cancel(venue: Venue, alice: Trader) -> None:
     shown = inspected(venue, order)
     assert (shown["state"], shown["rawState"]) == ("pending_withdraw", "ready_to_cancel")
     assert shown["waitsFor"] == "its owner has to sign the withdrawal, and to confirm it"
-    alice.confirms(order, cancelling).ok()
+    alice.withdraws(order, cancelling)
     shown = inspected(venue, order)
     assert told(shown)[2:] == [
         ("cancel_requested", "request_cancel"),
@@ -238,7 +238,7 @@ def test_no_line_tells_a_token_or_a_signed_transaction(venue: Venue, alice: Trad
     body = alice.body_for(order, alice.crafts(order))
     created = alice.creates(body).ok()["id"]
     cancelling = alice.cancels(created)
-    alice.confirms(created, cancelling).ok()
+    alice.withdraws(created, cancelling)
     log = venue.log.read_text()
     assert created in log
     for secret in (alice.token, body["depositSignedTx"], cancelling.transaction, alice.signs(cancelling.transaction)):

@@ -68,7 +68,7 @@ def test_all_that_it_was_comes_back(venue: Venue) -> None:
     alice, bob = with_funds(Trader(venue)), with_funds(Trader(venue))
     filled = alice.places(single(1 * SOL, above=160))
     cancelled = bob.places(single(1 * SOL, above=170))
-    bob.confirms(cancelled, bob.cancels(cancelled)).ok()
+    bob.withdraws(cancelled, bob.cancels(cancelled))
     venue.price(SOL, "161")
     venue.settles()
     resting = alice.places(otoco(50 * USDC, SOL, below=100, take_profit=900, stop_loss=20))
@@ -122,7 +122,7 @@ def test_what_came_back_goes_on(venue: Venue) -> None:
         venue.price(SOL, "201")
         venue.settles()
         assert (alice.state_of(sold), alice.state_of(kept)) == ("filled", "open")
-        alice.confirms(kept, alice.cancels(kept)).ok()
+        alice.withdraws(kept, alice.cancels(kept))
         assert alice.state_of(alice.places(single(1 * SOL, above=400))) == "open"
         assert venue.audit()["ok"]
 

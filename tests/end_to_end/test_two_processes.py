@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from tests.end_to_end.crash_load import Kept, Trader, all_is_well, meanwhile, move_prices, trader, trading
-from tests.end_to_end.crash_support import JUP, Http, Lost, Reply, Server, Wallet
+from tests.end_to_end.crash_support import JUP, Http, Lost, Reply, Server, Wallet, until
 
 TRADERS = 6
 LOAD_S = 0.8
@@ -102,12 +102,12 @@ async def test_processes_replace_each_other_while_many_trade(database_url: str, 
         follower = Follower(database)
         leaving, staying = traders[::2], traders[1::2]
         async with meanwhile(follower.follow()), trading(first, traders, random):
-            await asyncio.sleep(LOAD_S)
+            await under_load(first, said)
             second_took = await takes_over(second, database, leaving)
             assert await first.ended() == REPLACED
             moved_to(second, staying)
             async with meanwhile(move_prices(second, random)):
-                await asyncio.sleep(LOAD_S)
+                await under_load(second, said)
                 second.send(signal.SIGSTOP)
                 third_took = await takes_over(third, database, leaving)
                 asking = asyncio.gather(*(asked_all_again(second, one, said) for one in staying))
@@ -117,11 +117,9 @@ async def test_processes_replace_each_other_while_many_trade(database_url: str, 
                 await asking
                 moved_to(third, staying)
                 async with meanwhile(move_prices(third, random)):
-                    await asyncio.sleep(LOAD_S)
+                    await under_load(third, said)
         was_silent(first, second_took, said)
         was_silent(second, third_took, said)
-        for server in (first, second, third):
-            assert sum(each.port == server.port and each.changes for each in said) > 10, "there was hardly any load"
         await all_is_well(third, traders)
         await everything_fills_that_was_not_cancelled(third, traders)
         third.send(signal.SIGTERM)
@@ -150,14 +148,28 @@ async def test_a_replaced_process_acknowledges_nothing_more(
                 await one.place()
         await first.settled()
         async with meanwhile(*(goes_on(one, act) for one in traders)):
-            await asyncio.sleep(LOAD_S)
+            await under_load(first, said)
             took = await takes_over(second, database, leaving=())
             assert await first.ended() == REPLACED
-            await asyncio.sleep(0.1)
-        assert all(one.cut for one in traders), "all asked until it ended"
+            await until(partial(all_were_cut, traders))
         was_silent(first, took, said)
         moved_to(second, traders)
         await all_is_well(second, traders)
+
+
+async def under_load(server: Server, said: Sequence[Said]) -> None:
+    """For a while, and until it has answered some changes."""
+
+    async def has_answered() -> bool:
+        return sum(each.port == server.port and each.changes for each in said) > 10
+
+    await asyncio.sleep(LOAD_S)
+    await until(has_answered)
+
+
+async def all_were_cut(traders: Sequence[Trader]) -> bool:
+    """Each asked until the process ended, and once more."""
+    return all(one.cut for one in traders)
 
 
 async def goes_on(one: Trader, act: Callable[[Trader, Kept], Awaitable[None]]) -> None:

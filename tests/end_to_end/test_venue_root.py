@@ -228,7 +228,7 @@ def test_it_shows_an_order_with_its_timeline_and_why_it_waits(priced: Venue, ali
     shown = looks(priced, admin, f"/admin/orders/{order}").ok()
     assert shown["waitsFor"] == "triggers at ≥ 200, the price is 150"
     assert [entry["event"] for entry in shown["timeline"]] == ["order_placed", "deposit_landed"]
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))
 
 
 def test_an_order_on_the_chain_says_that_no_keeper_runs(priced: Venue, alice: Trader, admin: str) -> None:
@@ -289,4 +289,4 @@ def test_it_tells_what_happens(priced: Venue, alice: Trader, admin: str) -> None
         sets_prices(priced, admin, SOL="152").ok()
         told = next(each for each in reader if each["event"] == "price")
         assert (told["data"]["mint"], told["data"]["price"]) == (SOL.mint, "152")
-    alice.confirms(order, alice.cancels(order)).ok()
+    alice.withdraws(order, alice.cancels(order))

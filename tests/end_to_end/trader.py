@@ -1,9 +1,9 @@
 """Somebody with a wallet who trades at a venue by Trigger v2, as its clients do."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from solders.hash import Hash
@@ -218,7 +218,7 @@ class Trader:
     def places(self, order: Order) -> str:
         """The id of the order, whose deposit has landed."""
         craft = self.crafts(order)
-        order_id: str = self.creates(self.body_for(order, craft)).ok()["id"]
+        order_id: str = landed(self.creates, self.body_for(order, craft)).ok()["id"]
         self.accounts[order_id] = craft["inputTokenAccount"]
         if order.kind == "otoco":
             self.outputs[order_id] = craft["outputTokenAccount"]
@@ -258,6 +258,10 @@ class Trader:
     def confirms(self, order_id: str, cancelling: Cancelling) -> Answer:
         """Signs and confirms."""
         return self.hands_in(order_id, self.signs(cancelling.transaction), cancelling.request_id)
+
+    def withdraws(self, order_id: str, cancelling: Cancelling) -> Any:
+        """Confirms, and the withdrawal has landed."""
+        return landed(lambda _: self.confirms(order_id, cancelling), None).ok()
 
     def hands_in(self, order_id: str, transaction: object, request_id: object) -> Answer:
         body = {"signedTransaction": transaction, "cancelRequestId": request_id}
@@ -304,6 +308,21 @@ class Trader:
         signature = self.venue.rpc("sendTransaction", encoded, {"encoding": "base64"})
         (status,) = self.venue.rpc("getSignatureStatuses", [signature])
         assert status["err"] is None
+
+
+NOT_LANDED: Final = (
+    (500, "Deposit transaction did not land. Retry with the same depositRequestId."),
+    (500, "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId."),
+)
+
+
+def landed(asks: Callable[[object], Answer], body: object) -> Answer:
+    """What is answered in the end: a busy machine may be late with a transaction, and then it is asked again."""
+    for _ in range(9):
+        answer = asks(body)
+        if answer.status == 200 or answer.error not in NOT_LANDED:
+            return answer
+    return asks(body)
 
 
 def signed(transaction: str, *keys: Keypair) -> str:

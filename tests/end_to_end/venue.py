@@ -24,7 +24,7 @@ from tests.forked import COUNTERMAND, Forked
 CONFIRM_TIMEOUT_MS = 1_000
 """Some tests wait until it is over; in all others a busy machine must land a transaction within it."""
 READY_S = 60
-STOP_S = 10
+STOP_S = 30
 ANSWER_S = 30
 IDLE_S_MAX = 5
 """Half of what the venue lets a connection be silent."""

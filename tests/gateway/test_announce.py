@@ -74,7 +74,7 @@ def test_a_start_with_a_pipe_ends(tmp_path: Path) -> None:
         [sys.executable, "-m", "countermand", "serve", "--port", "0", "--data", tmp_path / "data", "--announce", pipe],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

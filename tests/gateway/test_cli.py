@@ -76,7 +76,7 @@ def test_serve_prints_its_urls_and_leaves_when_told_to(number: signal.Signals) -
         connection.sendall(b"GET /health/ready HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
         venue.send_signal(number)
-        rest, log = venue.communicate(timeout=10)
+        rest, log = venue.communicate(timeout=60)
     assert (venue.returncode, rest) == (0, "")
     events = [json.loads(line)["event"] for line in log.splitlines()]
     assert events == ["listening", "stopping", "all requests are answered, all connections closed"]

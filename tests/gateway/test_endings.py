@@ -117,7 +117,7 @@ async def test_a_task_that_loses_a_cancel_is_cancelled_again() -> None:
             await asyncio.sleep(60)
 
     stop = asyncio.Event()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with pytest.raises(BaseExceptionGroup):
             await together(_waits(stop), [fails(), loses_one()], stop)
 
@@ -128,6 +128,6 @@ async def _waits(stop: asyncio.Event) -> None:
 
 async def test_when_the_main_work_has_ended_the_background_ends() -> None:
     stop = asyncio.Event()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await together(asyncio.sleep(0), [asyncio.sleep(60)], stop)
     assert stop.is_set()

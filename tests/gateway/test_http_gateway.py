@@ -162,7 +162,7 @@ async def test_a_stop_hurries_the_bodies_that_still_come(monkeypatch: pytest.Mon
     request = asyncio.create_task(app(_scope("POST", ORDERS, {"content-length": "5"}), receive, send))
     await reading.wait()
     await app.drain()
-    await asyncio.wait_for(request, 2)
+    await asyncio.wait_for(request, 30)
     assert reply[0]["status"] == 408
 
 

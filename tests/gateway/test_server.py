@@ -23,6 +23,9 @@ UPGRADE = (
     b"GET /rpc HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+PATIENCE_S = 9
+"""Of a busy machine: far more than what is waited for takes, and less than what it must not wait for."""
+
 GET = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
@@ -56,13 +59,13 @@ class Child:
         """How long it takes to leave after SIGTERM, in seconds."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(15) == 0
+        assert self.process.wait(60) == 0
         return time.monotonic() - began
 
 
 @contextmanager
 def a_child(
-    *, port: int = 0, body_seconds: float = 10, stop_seconds: float = 7, stderr: int = 2, **limits: float
+    *, port: int = 0, body_seconds: float = 10, stop_seconds: float = 50, stderr: int = 2, **limits: float
 ) -> Iterator[Child]:
     arguments = [str(port), str(body_seconds), str(stop_seconds), json.dumps(limits)]
     with Forked(RUNS, *arguments, stderr=stderr) as process:
@@ -139,7 +142,7 @@ def test_a_slow_body_is_refused_in_time(child: Child) -> None:
     answer = child.ask(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
     assert answer.startswith(b"HTTP/1.1 408")
     assert b'"code":408' in answer
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE_S
 
 
 def test_a_body_declared_too_large_is_refused_at_once(child: Child) -> None:
@@ -207,13 +210,13 @@ def test_1500_silent_connections_disturb_nobody() -> None:
             open_ones.enter_context(child.connect())
         began = time.monotonic()
         child.get("/")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < PATIENCE_S
         idle = open_ones.enter_context(child.connect())
         idle.sendall(GET % b"/")
         one_answer(idle)
         half = open_ones.enter_context(child.connect())
         half.sendall(b"GET / HT")
-        assert child.stop() < 3
+        assert child.stop() < PATIENCE_S
 
 
 def test_a_peer_that_left_before_it_was_accepted_is_not_served(tmp_path: Path) -> None:
@@ -241,7 +244,7 @@ def test_a_stop_answers_what_is_in_flight_and_refuses_what_comes() -> None:
             assert one_answer(connection)["holding"] == 20
         with pytest.raises(ConnectionRefusedError):
             child.connect()
-        assert child.process.wait(5) == 0
+        assert child.process.wait(60) == 0
 
 
 def test_a_stop_says_goodbye_to_websockets() -> None:
@@ -250,7 +253,7 @@ def test_a_stop_says_goodbye_to_websockets() -> None:
         for connection in sockets:
             connection.sendall(UPGRADE)
             assert connection.recv(65_536).startswith(b"HTTP/1.1 101")
-        assert child.stop() < 3
+        assert child.stop() < PATIENCE_S
         for connection in sockets:
             assert everything(connection) == b"\x88\x02\x03\xe9", "a close frame with the code 1001"
 
@@ -259,7 +262,7 @@ def test_a_stop_does_not_wait_for_a_slow_body() -> None:
     with a_child(body_seconds=60) as child, child.connect() as connection:
         connection.sendall(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
         child.get("/")
-        assert child.stop() < 4
+        assert child.stop() < PATIENCE_S
         assert everything(connection).startswith(b"HTTP/1.1 408")
 
 
@@ -268,7 +271,7 @@ def test_a_stop_leaves_behind_what_does_not_end() -> None:
         connection.sendall(GET % b"/hang")
         while child.get("/")["holding"] < 1:
             pass
-        assert child.stop() < 4
+        assert child.stop() < PATIENCE_S
         assert everything(connection) == b"", "cut, since nobody knows its outcome"
 
 
@@ -290,7 +293,7 @@ def test_a_head_that_does_not_come_ends_its_connection() -> None:
         one_answer(later)
         later.sendall(b"GET / HT")
         began = time.monotonic()
-        while time.monotonic() - began < 5:
+        while time.monotonic() - began < PATIENCE_S:
             try:
                 slow.sendall(b"a")
             except OSError:
@@ -298,7 +301,7 @@ def test_a_head_that_does_not_come_ends_its_connection() -> None:
             time.sleep(0.05)
         for connection in (silent, slow, later):
             assert everything(connection) == b""
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < PATIENCE_S
 
 
 def test_an_answer_that_is_not_read_ends_its_connection() -> None:
@@ -330,7 +333,7 @@ def test_unread_answers_share_a_bound() -> None:
         deaf = [open_ones.enter_context(child.connect()) for _ in range(5)]
         for connection in deaf:
             connection.sendall((GET % b"/large").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-            time.sleep(0.2)
+            connection.recv(1, socket.MSG_PEEK)  # It is being answered, and the next one is younger.
         child.get("/")
         whole = [len(everything(connection)) > 30_000_000 for connection in deaf]
         assert whole == [False, False, False, True, True] or whole == [False, False, True, True, True]
@@ -405,7 +408,7 @@ def test_a_refused_body_that_comes_slowly_ends_its_connection(child: Child) -> N
         answer = everything(connection)
         assert answer.startswith(b"HTTP/1.1 403")
         assert b"connection: close" in answer
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < PATIENCE_S
 
 
 def test_a_stream_is_chunked_for_http_1_1_and_ends_with_the_connection_for_http_1_0(child: Child) -> None:
@@ -417,8 +420,8 @@ def test_a_stream_is_chunked_for_http_1_1_and_ends_with_the_connection_for_http_
 
 
 def holds(child: Child, count: int) -> bool:
-    """Within 5 s: so many streams are open."""
-    until = time.monotonic() + 5
+    """Soon: so many streams are open."""
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if child.get("/")["holding"] == count:
             return True
@@ -481,12 +484,12 @@ def test_a_peer_that_pings_without_reading_is_not_read_either() -> None:
     """C6: what it would be told does not pile up, and in the end its connection is cut."""
     ping = b"\x89\xfd" + bytes(4) + b"x" * 125
     with a_child(unread_seconds=1) as child, opened(child) as connection:
-        connection.settimeout(20)
+        connection.settimeout(60)
         began = time.monotonic()
         with suppress(ConnectionError):
-            while time.monotonic() - began < 15:
+            while time.monotonic() - began < 60:
                 connection.sendall(ping * 100)
-        assert time.monotonic() - began < 15, "cut"
+        assert time.monotonic() - began < 60, "cut"
         child.get("/")
 
 

@@ -133,7 +133,7 @@ async def test_after_a_load_that_found_more_than_was_known_it_is_read_from_the_s
     it.store.rows += [row(2), row(3)]
     waiting = asyncio.create_task(it.log.changed(position))
     it.log.on_loaded(Epoch(2, 3, b"", Instant(0)))
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
     it.seq = 3
     it.commit(1)
     assert [each.seq for each in await it.all_from(position)] == [2, 3, 4]
@@ -147,7 +147,7 @@ async def test_a_position_of_an_older_incarnation_is_gone_and_the_new_start_is_t
     with pytest.raises(PositionGone) as gone:
         await it.log.read(before)
     assert gone.value.start == Position(2, 3, 2, -1) == it.log.start()
-    await asyncio.wait_for(it.log.changed(before), 1)
+    await asyncio.wait_for(it.log.changed(before), 30)
 
 
 @pytest.mark.parametrize("position", [Position(1, 3, 9, -1), Position(2, 3, 0, -1), Position(1, 4, 0, -1)])

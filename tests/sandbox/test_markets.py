@@ -127,8 +127,9 @@ async def test_nobody_swaps_before_the_market_is_there(house: House) -> None:
 async def test_who_finds_a_write_under_way_waits_for_it(house: House) -> None:
     await house.markets.prepare(SOL, USDC, ENOUGH)
     house.store.gate.clear()
+    house.store.waiting.clear()
     change = asyncio.create_task(house.costs(SOL, 200))
-    await asyncio.sleep(0.02)
+    await house.store.waiting.wait()
     other = asyncio.create_task(house.markets.changed(()))
     await asyncio.sleep(0.02)
     waits = not other.done()

@@ -64,6 +64,8 @@ async def test_the_next_price_waits_until_all_orders_were_judged_by_the_one_befo
 
     prices.add_observer(observe)
     both = [asyncio.create_task(prices.set({SOL: UsdPrice(n)}, at_once=False)) for n in (1, 2)]
+    while prices.price_of(SOL) is None:
+        await asyncio.sleep(0)
     await asyncio.sleep(0.01)
     assert prices.price_of(SOL) == UsdPrice(1)
     go_on.set()

@@ -331,7 +331,7 @@ async def test_what_rust_reads_of_a_block(rpc: Facade, chain: EmbeddedChain) -> 
 
 async def block_with(listener: Listener, subscription: int, signature: str) -> dict[str, Any]:
     """The first block of a subscription that has this transaction. The ones before have none of it."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             told = await listener.hears("blockNotification", subscription)
             value = told["value"]

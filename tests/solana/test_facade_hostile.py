@@ -164,7 +164,7 @@ async def test_wrong_parameters_are_named(rpc: Facade, method: str, params: Any,
     body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     began = time.perf_counter()
     error = (await rpc.answer(body))["error"]
-    assert time.perf_counter() - began < 0.2
+    assert time.perf_counter() - began < 2
     assert error["code"] == -32602
     assert named in error["message"]
     assert len(error["message"]) < 300

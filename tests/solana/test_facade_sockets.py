@@ -59,7 +59,7 @@ class Listener:
         self._heard: list[dict[str, Any]] = []
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return dict(msgspec.json.decode(await self.connection.recv()))
 
     async def asks(self, method: str, *params: object) -> dict[str, Any]:
@@ -279,7 +279,7 @@ async def test_what_a_commit_without_an_answer_wrote_is_told_when_it_is_known(fa
         store.failing = [failure]
         await chain.send(raw)
         await until(lambda: not store.failing)
-        await asyncio.wait_for(chain.ready(), 5)
+        await asyncio.wait_for(chain.ready(), 30)
         if failure == "after":
             for method, subscription in subscribed.items():
                 await listener.hears(method, subscription)
@@ -297,7 +297,7 @@ async def test_a_block_that_a_commit_without_an_answer_wrote_is_told_with_what_l
         store.failing = ["after"]
         await chain.send(raw)
         told: list[str] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not told:
                 told = (await listener.hears("blockNotification", subscription))["value"]["block"]["signatures"]
         assert told == [signature_of(raw)]
@@ -475,7 +475,7 @@ async def test_what_waits_to_be_read_is_limited(chain: EmbeddedChain, limits: So
     await asyncio.sleep(0)
     assert deaf.codes == []
     session.notify(b"x" * 100)
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
     assert deaf.codes == [1013]
     await subscriptions.close()
 
@@ -494,13 +494,13 @@ async def test_all_sockets_together_have_a_bound(chain: EmbeddedChain) -> None:
             session.notify(b"x" * 400)
             await asyncio.sleep(0)
     sessions[0].notify(b"x" * 400)
-    await asyncio.wait_for(running[0], 5)
+    await asyncio.wait_for(running[0], 30)
     assert (deaf[0].codes, deaf[1].codes, backlog.bytes) == ([1013], [], 400)
     sessions[1].notify(b"x" * 400)
     await asyncio.sleep(0)
     assert deaf[1].codes == []
     sessions[1].end(1001)
-    await asyncio.wait_for(running[1], 5)
+    await asyncio.wait_for(running[1], 30)
     assert backlog.bytes == 0
     await subscriptions.close()
 
@@ -531,7 +531,7 @@ async def test_closing_says_goodbye_to_everybody(node: Node) -> None:
         with raw_socket(node.port) as silent:
             await until(lambda: len(node.hub) == 3)
             await first.gets("slotSubscribe")
-            async with asyncio.timeout(4):
+            async with asyncio.timeout(9):
                 await node.hub.close()
             for listener in (first, second):
                 await listener.connection.wait_closed()

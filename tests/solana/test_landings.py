@@ -35,7 +35,7 @@ async def sends(chain: EmbeddedChain, *lamports: int) -> list[str]:
 
 
 async def heard(feed: AsyncIterator[LandedSignature], many: int) -> list[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [(await anext(feed)).signature for _ in range(many)]
 
 
@@ -44,7 +44,7 @@ async def test_nothing_is_told_before_its_commit(chain: EmbeddedChain, store: Fa
         store.gate.clear()
         sent = await sends(chain, SOL, 2 * SOL)
         first = asyncio.ensure_future(anext(feed))
-        await asyncio.wait_for(store.waiting.wait(), 5)
+        await asyncio.wait_for(store.waiting.wait(), 30)
         for _ in range(100):
             await asyncio.sleep(0)
         assert not first.done()
@@ -74,7 +74,7 @@ async def test_a_commit_of_unknown_end_ends_the_subscription(
         assert await heard(feed, 1) == told
         with pytest.raises(ChainUnavailable):
             await heard(feed, 1)
-    await asyncio.wait_for(chain.ready(), 5)
+    await asyncio.wait_for(chain.ready(), 30)
     async with chain.landings([address(BOB)]) as feed:
         listed = [each.signature for each in await chain.signatures_for_address(address(BOB), until=told[0])]
         assert listed == (unknown if failure == "after" else [])

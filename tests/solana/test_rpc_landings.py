@@ -72,7 +72,7 @@ class Cluster:
 
 
 async def heard(feed: AsyncIterator[LandedSignature], many: int) -> list[tuple[int, str]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [(each.slot, each.signature) for each in [await anext(feed) for _ in range(many)]]
 
 

@@ -65,7 +65,7 @@ async def test_one_that_no_longer_waits_holds_nobody_up() -> None:
     gone.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await gone
-    await asyncio.wait_for(next_one, 1)
+    await asyncio.wait_for(next_one, 30)
     assert shop.done == ["next"]
 
 
@@ -73,7 +73,7 @@ async def test_a_turn_that_nobody_used_is_the_next_one_s() -> None:
     shop = Workshop()
     idle, busy = asyncio.create_task(shop.turns.mine()), asyncio.create_task(shop.works("busy", 1, 1))
     shop.is_over()
-    await asyncio.wait_for(asyncio.gather(idle, busy), 1)
+    await asyncio.wait_for(asyncio.gather(idle, busy), 30)
     assert shop.done == ["busy"]
 
 
@@ -101,6 +101,6 @@ async def test_leisure_comes_in_the_end_if_there_is_never_any() -> None:
         await shop.works("leisure", 1, BUDGET_NS)
 
     busy = [asyncio.create_task(shop.works(name, 3 * LEISURE_TURNS, BUDGET_NS)) for name in "ab"]
-    await asyncio.wait_for(at_leisure(), 5)
+    await asyncio.wait_for(at_leisure(), 30)
     assert LEISURE_TURNS <= shop.done.index("leisure") < LEISURE_TURNS + 10
     await asyncio.gather(*busy)

@@ -82,8 +82,10 @@ async def test_an_idle_connection_that_was_cut_is_opened_anew(database_url: str)
     async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
         store = PostgresLedgerStore(database_url, pool)
         epoch = await store.begin_epoch(None)
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
-        assert await pool.fetchval(f"{cut} application_name = 'countermand writer of the chain'")
+        own = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'countermand writer of"
+        assert await pool.fetchval(f"SELECT pg_terminate_backend(pid) {own} the chain'")
+        while await pool.fetchval(f"SELECT count(*) {own} the chain'"):
+            await asyncio.sleep(0.01)
         await asyncio.sleep(CUT_S)
         again = await store.begin_epoch(epoch.opened)
         assert again.number == epoch.number + 1

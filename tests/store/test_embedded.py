@@ -67,7 +67,7 @@ async def connected(postgres: EmbeddedPostgres) -> AsyncIterator["asyncpg.Connec
 
 async def ended(pid: int) -> None:
     """Wait until no process, or a dead one that its parent has not looked at, has this id."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while Path(f"/proc/{pid}").exists() and ") Z " not in Path(f"/proc/{pid}/stat").read_text():
             await asyncio.sleep(0.01)
 
@@ -184,7 +184,7 @@ async def test_a_killed_postmaster_is_reported_and_its_busy_orphans_do_not_block
         while await connection.fetchval("SELECT state FROM pg_stat_activity WHERE pid = $1", orphan) != "active":
             await asyncio.sleep(0.01)
         os.kill(postgres.pid, signal.SIGKILL)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await postgres.died.wait()
         assert orphan in processes.processes_of(data / "postgres", "")
         await postgres.stop()
@@ -227,12 +227,12 @@ async def test_an_initdb_that_outlived_a_first_start_is_ended_before_its_work_is
     outlived = await asyncio.create_subprocess_exec(
         *launch.command(identity, tmp_path, initdb), stdout=asyncio.subprocess.DEVNULL
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (unfinished / "postgresql.conf").exists():
             await asyncio.sleep(0.005)
     outlived.send_signal(signal.SIGSTOP)
     async with EmbeddedPostgres(tmp_path) as postgres, connected(postgres) as connection:
-        assert await asyncio.wait_for(outlived.wait(), 5) == -signal.SIGKILL
+        assert await asyncio.wait_for(outlived.wait(), 30) == -signal.SIGKILL
         assert await connection.fetchval("SELECT 1") == 1
     assert not unfinished.exists()
 

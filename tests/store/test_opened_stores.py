@@ -21,7 +21,7 @@ class NotThere(PostgresChainIndexStore):
 
 async def _all_close(watching: "asyncpg.Connection[asyncpg.Record]") -> None:
     """A backend that was left ends by itself, soon."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await watching.fetch(_OPEN):
             await asyncio.sleep(0.01)
 

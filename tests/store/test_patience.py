@@ -26,8 +26,8 @@ from countermand.values.bucket import ALL_BUCKETS
 from countermand.values.instant import Instant
 
 Asks: TypeAlias = Callable[[str, Pool], Awaitable[Any]]
-STATEMENT_S: Final = 0.1
-HELD_S: Final = 0.5
+STATEMENT_S: Final = 0.4
+HELD_S: Final = 0.9
 
 LOADS: Final[dict[str, Asks]] = {
     "orders": lambda dsn, pool: PostgresStore(dsn, pool).live_orders(0, ALL_BUCKETS),

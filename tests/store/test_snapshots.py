@@ -113,7 +113,7 @@ async def test_a_restore_whose_connection_is_lost_in_the_middle_ends(database_ur
         "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';"
         "CREATE TRIGGER cut BEFORE INSERT ON journal FOR EACH ROW EXECUTE FUNCTION cut()"
     )
-    async with asyncio.timeout(10) as patience:
+    async with asyncio.timeout(60) as patience:
         with pytest.raises(CommitUnknown, match="in the middle of operation"):
             await snapshots.restore(taken, BEGINNING)
     assert not patience.expired()

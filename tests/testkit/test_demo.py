@@ -13,9 +13,8 @@ def test_a_demo_has_an_order_of_each_kind_and_prices_that_move(tmp_path: Path) -
         while not venue.ask("GET", "/sandbox/tanx/market-maker").ok()["marketMakers"]:
             assert time.monotonic() < deadline, venue.log.read_text()[-3_000:]
             time.sleep(0.1)
-        orders = venue.ask("GET", "/sandbox/orders?limit=100").ok()["orders"]
-        families = [each["family"] for each in orders]
-        assert (families.count("trigger"), families.count("dca")) == (4, 1)
+        lists = [venue.ask("GET", f"/sandbox/orders?family={family}").ok()["orders"] for family in ("trigger", "dca")]
+        assert [len(each) for each in lists] == [4, 1]
         assert [each["symbol"] for each in venue.ask("GET", "/sandbox/playback").ok()["playbacks"]] == ["SOL"]
         assert venue.process.stdout is not None
         told = [venue.process.stdout.readline() for _ in range(6)][-1]

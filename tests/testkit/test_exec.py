@@ -37,13 +37,13 @@ def exec_(*command: str, options: Sequence[str] = (), **environ: str) -> "subpro
 
 def answers(url: str) -> bool:
     try:
-        return bool(urlopen(f"{url}/health/live", timeout=5).status == 200)
+        return bool(urlopen(f"{url}/health/live", timeout=20).status == 200)
     except OSError:
         return False
 
 
 def gone(url: str) -> bool:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while answers(url):
         if time.monotonic() > deadline:
             return False
@@ -76,7 +76,7 @@ def test_signals_are_passed_on() -> None:
         assert run.stdout is not None
         assert run.stdout.readline() == "ready\n"
         run.send_signal(signal.SIGTERM)
-        assert run.communicate(timeout=30)[0] == "got TERM\n"
+        assert run.communicate(timeout=60)[0] == "got TERM\n"
     assert run.returncode == 5
 
 

@@ -99,7 +99,7 @@ def a_cancel_before_the_deposit_landed(s: Scene) -> Answer:
 @says("cancel", 400, "Cannot cancel order in 'cancelled' state")
 def a_cancel_of_what_is_cancelled(s: Scene) -> Answer:
     order = s.alice.places(SELL)
-    s.alice.confirms(order, s.alice.cancels(order)).ok()
+    s.alice.withdraws(order, s.alice.cancels(order))
     return s.alice.asks_to_cancel(order)
 
 
@@ -114,7 +114,7 @@ def a_cancel_of_what_is_filled(s: Scene) -> Answer:
 @says("dca cancel", 400, "Cannot cancel DCA order in 'cancelled' state")
 def a_recurring_cancel_of_what_is_cancelled(s: Scene) -> Answer:
     order = s.waits()
-    s.plans.confirms(order, s.plans.asks_to_cancel(order).ok()).ok()
+    s.plans.withdraws(order, s.plans.asks_to_cancel(order).ok())
     return s.plans.asks_to_cancel(order)
 
 

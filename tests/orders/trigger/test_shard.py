@@ -430,7 +430,7 @@ async def test_who_asked_for_a_reload_is_told_when_the_shard_ends_meanwhile() ->
         await begun.wait()
         it.running.cancel()
         with pytest.raises(Unavailable, match="served no more"):
-            await asyncio.wait_for(reloading, 1)
+            await asyncio.wait_for(reloading, 30)
 
 
 # --- time and prices

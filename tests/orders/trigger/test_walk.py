@@ -125,7 +125,7 @@ async def patient(database_url: str) -> AsyncIterator[House]:
 
 async def sent(venue: House, before: int) -> None:
     """Until another transaction was dropped."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while venue.faults.drop_transactions == before:
             await asyncio.sleep(0.002)
 

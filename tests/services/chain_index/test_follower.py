@@ -42,7 +42,7 @@ async def sends(chain: EmbeddedChain, many: int, lamports: int = SOL // 100) -> 
 async def told(following: AsyncIterator[Sequence[object]], many: int) -> list[str]:
     """So many transactions; empty batches do not count."""
     found: list[str] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(found) < many:
             found += [each.signature for each in cast("Sequence[AddressSignature]", await anext(following))]
     return found
