@@ -336,6 +336,7 @@ function hear(set: PriceSet): void {
   heard.set(set.mint, set);
   unshown.push(set);
   if (unshown.length === 1) requestAnimationFrame(showTold);
+  else if (unshown.length > POINTS_MAX) showTold(); // No frames are drawn of a page that is not seen.
 }
 
 /** Once a frame: prices may come faster than they are drawn, and a page that draws each would hear no click. */
