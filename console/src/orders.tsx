@@ -221,7 +221,7 @@ export function OrderDetail() {
   const waits = why(order);
   const [mine, other] = [order.wallet ? 'wallet' : 'account', order.wallet ?? order.account];
   const asked = requests.value.filter((each) => each.orderId === id).length;
-  const filled = order.amount && order.remaining && !isGivenBack(order) ? (1 - Number(order.remaining) / Number(order.amount)) * 100 : 0;
+  const whole = BigInt(order.amount ?? 0), done = order.remaining && !isGivenBack(order) ? whole - BigInt(order.remaining) : 0n;
   return (
     <article class="detail" aria-label={`Order ${id}`}>
       <header>
@@ -234,7 +234,7 @@ export function OrderDetail() {
       <dl>
         <dt>id</dt><dd><button class="link num" title="Copy" onClick={() => copy(id, 'Id')}>{id}</button></dd>
         {other && <><dt>{mine}</dt><dd><button class="link num" title="Copy" onClick={() => copy(other, 'Address')}>{short(other)}</button></dd></>}
-        {order.amount && <><dt>sells</dt><dd class="num">{amount(order.amount, decimals(order.inputMint))} {symbol(order.inputMint)}{filled > 0 && <span class="soft"> · {filled < 1 ? 'less than 1' : Math.floor(filled)} % done</span>}</dd></>}
+        {order.amount && <><dt>sells</dt><dd class="num">{amount(order.amount, decimals(order.inputMint))} {symbol(order.inputMint)}{done > 0n && <span class="soft"> · {done * 100n < whole ? 'less than 1' : String((done * 100n) / whole)} % done</span>}</dd></>}
         {order.received && order.received !== '0' && <><dt>received</dt><dd class="num">{amount(order.received, decimals(order.outputMint))} {symbol(order.outputMint)}</dd></>}
         {order.rounds !== undefined && <><dt>rounds</dt><dd class="num">{order.roundsFilled} of {order.rounds}, every {span((order.intervalSeconds ?? 0) * 1000)}</dd></>}
         {order.family === 'book' && <><dt>{order.side}</dt><dd class="num">{order.volume} at {order.price ?? 'market'}{order.stopPrice ? `, stop ${order.stopPrice}` : ''} · {order.executed} done</dd></>}

@@ -373,6 +373,13 @@ def test_a_cancelled_order_is_not_shown_as_sold(browser: Browser, empty: Venue, 
     assert "1 SOL" in does(browser, empty, "termsOf", order)
 
 
+def test_a_tenth_is_ten_percent(browser: Browser, empty: Venue, owner: Trader) -> None:
+    """In binary fractions it is a little less."""
+    order = DcaTrader(owner).places(dca(sell=1_000 * USDC, rounds=10))
+    empty.settles()
+    assert "1,000 USDC · 10 % done" in does(browser, empty, "termsOf", order)
+
+
 def test_an_order_whose_deposit_is_under_way_is_not_shown_as_sold(
     browser: Browser, empty: Venue, owner: Trader
 ) -> None:
