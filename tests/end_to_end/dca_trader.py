@@ -70,7 +70,8 @@ class DcaTrader:
     def places(self, plan: Plan) -> str:
         """The id of the order, whose deposit has landed."""
         craft = self.asks_to_deposit(plan).ok()
-        order_id: str = landed(self.creates, self.body_for(plan, craft)).ok()["id"]
+        body = self.body_for(plan, craft)
+        order_id: str = landed(lambda: self.creates(body)).ok()["id"]
         self.trader.accounts[order_id] = craft["inputTokenAccount"]
         return order_id
 
@@ -90,7 +91,7 @@ class DcaTrader:
 
     def withdraws(self, order_id: str, cancelling: Any) -> Any:
         """Confirms, and the withdrawal has landed."""
-        return landed(lambda _: self.confirms(order_id, cancelling), None).ok()
+        return landed(lambda: self.confirms(order_id, cancelling)).ok()
 
     def hands_in(self, order_id: str, signed: Cancelling) -> Answer:
         body = {"signedTransaction": signed.transaction, "cancelRequestId": signed.request_id}

@@ -192,7 +192,7 @@ def test_an_order_that_was_shown_does_not_vanish(venue: Venue, alice: Trader) ->
     body = alice.body_for(order, alice.crafts(order))
     reader, shown = Trader(venue, key=alice.key, token=alice.token), list[int]()
     with ThreadPoolExecutor(1) as pool:
-        creating = pool.submit(landed, alice.creates, body)
+        creating = pool.submit(landed, lambda: alice.creates(body))
         while not creating.done():
             shown.append(len(reader.history()))
     creating.result().ok()

@@ -218,7 +218,8 @@ class Trader:
     def places(self, order: Order) -> str:
         """The id of the order, whose deposit has landed."""
         craft = self.crafts(order)
-        order_id: str = landed(self.creates, self.body_for(order, craft)).ok()["id"]
+        body = self.body_for(order, craft)
+        order_id: str = landed(lambda: self.creates(body)).ok()["id"]
         self.accounts[order_id] = craft["inputTokenAccount"]
         if order.kind == "otoco":
             self.outputs[order_id] = craft["outputTokenAccount"]
@@ -261,7 +262,7 @@ class Trader:
 
     def withdraws(self, order_id: str, cancelling: Cancelling) -> Any:
         """Confirms, and the withdrawal has landed."""
-        return landed(lambda _: self.confirms(order_id, cancelling), None).ok()
+        return landed(lambda: self.confirms(order_id, cancelling)).ok()
 
     def hands_in(self, order_id: str, transaction: object, request_id: object) -> Answer:
         body = {"signedTransaction": transaction, "cancelRequestId": request_id}
@@ -316,13 +317,13 @@ NOT_LANDED: Final = (
 )
 
 
-def landed(asks: Callable[[object], Answer], body: object) -> Answer:
+def landed(asks: Callable[[], Answer]) -> Answer:
     """What is answered in the end: a busy machine may be late with a transaction, and then it is asked again."""
     for _ in range(9):
-        answer = asks(body)
+        answer = asks()
         if answer.status == 200 or answer.error not in NOT_LANDED:
             return answer
-    return asks(body)
+    return asks()
 
 
 def signed(transaction: str, *keys: Keypair) -> str:

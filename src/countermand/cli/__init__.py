@@ -56,7 +56,7 @@ app.command(
 app.command(
     "countermand.cli.explain:explain",
     name="explain",
-    help="Say in plain sentences what a transaction does: who signs, who pays, what moves, to whom.\n\n"
+    help="Say in plain sentences what a transaction does: who signs and pays, what moves and where to.\n\n"
     "- reads it from standard input. It reads the bytes alone and asks no chain. Exit status 2 if they are no "
     "transaction.",
 )

@@ -30,7 +30,7 @@ def explain(
     *,
     as_json: Annotated[bool, Parameter(name="--json", help="print JSON", negative="")] = False,
 ) -> int:
-    """Say in plain sentences what a transaction does: who signs, who pays, what moves, to whom, under which program.
+    """Say in plain sentences what a transaction does: who signs and pays, what moves and where to, under which program.
 
     It reads the bytes alone and asks no chain. Exit status 2 if they are no transaction.
     """

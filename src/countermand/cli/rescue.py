@@ -60,7 +60,7 @@ class RescueOptions(Struct, frozen=True, kw_only=True):
 
 def rescue(
     *,
-    owner: Annotated[str, Parameter(help="the wallet whose orders are cancelled, and to whom all comes back")],
+    owner: Annotated[str, Parameter(help="the wallet whose orders are cancelled, and which gets all back")],
     rpc_url: Annotated[str, option("rpc-url", "the node that is asked")],
     sign: Annotated[
         str | None,

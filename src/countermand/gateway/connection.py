@@ -298,7 +298,7 @@ class HttpConnection(HttpToolsProtocol):
         self.scope["query_string"] = query
 
     def _name_authority(self, host: bytes, port: int | None) -> None:
-        """An absolute target says by itself whom it is for: a `Host` that says something else is a second one."""
+        """An absolute target says by itself which host it is for: a `Host` that says something else is a second one."""
         authority = host if port is None else b"%s:%d" % (host, port)
         if (b"host", authority) not in self.headers:
             self.headers.append((b"host", authority))

@@ -387,7 +387,7 @@ async def _identity(directory: Path, cluster: Path) -> ProcessIdentity:
             _give(cluster, candidate)
         return candidate
     raise PostgresUnavailable(
-        f"PostgreSQL does not run as {_who()}, and cannot be anybody else here ({'; '.join(refusals)});"
+        f"PostgreSQL does not run as {_who()}, and cannot be another user here ({'; '.join(refusals)});"
         " start Countermand as an ordinary user, or give --database-url"
     )
 

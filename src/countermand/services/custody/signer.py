@@ -1,7 +1,7 @@
 """Signs committed messages, and only such as do what their plan says.
 
 Before a key is used the message is parsed and compared with the plan: who pays and signs, which funds move, how many
-and to whom, and what is closed. The engine commits nothing else; if it ever did, no vault would sign it.
+and to which account, and what is closed. The engine commits nothing else; if it ever did, no vault would sign it.
 """
 
 from collections.abc import Callable, Sequence

@@ -33,7 +33,7 @@ PROGRAM: Final = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
 EVENT_AUTHORITY: Final = event_authority_of(PROGRAM)
 AUTHORITY_ID: Final = 1
 AUTHORITY: Final = derived(PROGRAM, b"authority", bytes([AUTHORITY_ID]))[0]
-"""To whom the pool's tokens belong."""
+"""The owner of the pool's tokens."""
 
 SHARED_ACCOUNTS_ROUTE: Final = instruction_discriminator("shared_accounts_route")
 SHARED_ACCOUNTS_EXACT_OUT_ROUTE: Final = instruction_discriminator("shared_accounts_exact_out_route")

@@ -1,4 +1,4 @@
-"""An order meets the book, by price and time: whom it must trade with, at what price, and what must stop it."""
+"""An order meets the book, by price and time: which orders it must trade with, at what price, and what must stop it."""
 
 from typing import Final
 
