@@ -17,7 +17,6 @@ from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, exa
 
 T = TypeVar("T", bound=msgspec.Struct)
 Decoded = TypeVar("Decoded")
-Given = TypeVar("Given")
 
 NUMBERS_MAX: Final = 1_000
 """More than any request has."""
@@ -82,11 +81,6 @@ def _in_digits(piece: "re.Match[bytes]") -> bytes:
     number = piece[1]
     digits = None if number is None else whole_number(number.decode("ascii"))
     return piece[0] if digits is None else digits.encode()
-
-
-def with_values(params: Mapping[str, Given]) -> dict[str, Given]:
-    """The fields of a query that have a value. An empty one is none: so httpx writes a null."""
-    return {name: value for name, value in params.items() if value}
 
 
 def converted(params: Mapping[str, object], shape: type[T]) -> T:

@@ -8,8 +8,9 @@ import msgspec
 from countermand.addresses import address_flaw
 from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
-from countermand.json_numbers import decoded, with_values
+from countermand.json_numbers import decoded
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice
+from countermand.query_fields import with_values
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import Inexact, exact
 

@@ -18,7 +18,8 @@ from countermand.json_flaws import (
     choices_at,
     flaw_of,
 )
-from countermand.json_numbers import converted, decoded, with_values
+from countermand.json_numbers import converted, decoded
+from countermand.query_fields import with_values
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import U64_MAX, exact
 
