@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 from unittest.mock import ANY
 
@@ -14,7 +14,7 @@ from countermand.gateway import body, http_gateway
 from countermand.gateway.asgi import App, Event, Receive, Scope, Send
 from countermand.gateway.falcon_app import new_app
 from countermand.gateway.http_gateway import HttpGateway
-from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
+from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults, at_once
 from countermand.settings import Settings
 from tests.gateway.asking import Reply, ask
 
@@ -43,7 +43,10 @@ class Broken:
 
 
 def a_gateway(
-    faults: GatewayFaults | None = None, settings: Settings | None = None, body_seconds_max: float | None = None
+    faults: GatewayFaults | None = None,
+    settings: Settings | None = None,
+    body_seconds_max: float | None = None,
+    begins: Callable[[], Awaitable[None]] = at_once,
 ) -> HttpGateway:
     app = new_app()
     for path in (ORDERS, "/trigger/v2/vault/register", "/trigger/v2/orders/{id}", "/price/v3", "/sandbox/clock"):
@@ -51,7 +54,7 @@ def a_gateway(
     app.add_route("/sapi/v1/orders", Anything())
     app.add_route("/rpc", Anything())
     app.add_route("/broken", Broken())
-    faulty = FaultyApp(cast("App", app), faults or GatewayFaults())
+    faulty = FaultyApp(cast("App", app), faults or GatewayFaults(), begins)
     return HttpGateway(faulty, settings or Settings(), clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
 
 
@@ -317,6 +320,26 @@ async def test_an_unknown_key_is_refused_before_anything_else() -> None:
 async def test_keys_are_for_the_dialects_only(path: str) -> None:
     app = a_gateway(settings=Settings(api_keys=frozenset({"mine"})))
     assert (await ask(app, "GET", path, {"x-api-key": "yours"})).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "waits"), [("/price/v3", True), ("/sandbox/clock", True), ("/rpc", True), ("/broken", False)]
+)
+async def test_what_a_reset_replaces_waits_for_its_end(path: str, waits: bool) -> None:
+    resetting = asyncio.Event()
+    begun = list[bool]()
+
+    async def begins() -> None:
+        begun.append(True)
+        await resetting.wait()
+
+    asking = asyncio.create_task(ask(a_gateway(begins=begins), "GET", path))
+    await asyncio.sleep(0)
+    while not begun and not asking.done():
+        await asyncio.sleep(0)
+    assert asking.done() is not waits
+    resetting.set()
+    assert (await asking).status == (200 if waits else 500)
 
 
 # Headers of the gateway

@@ -45,6 +45,7 @@ AREAS: Final = MappingProxyType(
             _tanx("public"),
             _tanx("private"),
             Area("admin"),
+            Area("rpc"),
             Area("sandbox", sandbox=True),
         )
     }

@@ -52,7 +52,7 @@ class FaultyApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         area = area_of(scope["path"]) if scope["type"] == "http" else ELSEWHERE
-        if area.keyed:
+        if area is not ELSEWHERE:
             await self._begins()
         if not area.dialect:
             await self._app(scope, receive, send)
