@@ -9,9 +9,10 @@ import pytest
 from solders.keypair import Keypair
 
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
-from countermand.orders.trigger.model.order import Family, State
+from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
 from countermand.orders.trigger.service import OrderRequest
+from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.vaults.service import Cancelling, NotLanded, Placed, Withdrawn
 from countermand.services.tokens import SOL
 from countermand.solana.wire import SIGNATURE_BYTES
@@ -19,6 +20,7 @@ from countermand.store.postgres import PostgresStore
 from countermand.values.identity import Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
+from countermand.values.transactions import UnsignedTransaction
 from tests.orders.trigger.house import ONE_SOL, House, above, below, dollars, house, signed
 from tests.solana.chain_support import another_signature
 
@@ -27,6 +29,15 @@ from tests.solana.chain_support import another_signature
 async def venue(database_url: str) -> AsyncIterator[House]:
     store = await PostgresStore.connect(database_url)
     async with house(store) as it:
+        yield it
+    await store.close()
+
+
+@pytest.fixture
+async def patient(database_url: str) -> AsyncIterator[House]:
+    """It waits as long as a slow machine takes. Its outbox asks for a fate, and sends again, after two minutes."""
+    store = await PostgresStore.connect(database_url)
+    async with house(store, confirm_timeout_ms=60_000) as it:
         yield it
     await store.close()
 
@@ -60,6 +71,42 @@ async def test_a_cancelled_order_does_not_fill_even_if_the_price_crosses(venue: 
     assert again == done
     assert (await venue.order(order_id)).state is State.CANCELLED
     assert before - await venue.lamports(alice) < 100_000
+
+
+async def test_an_order_is_stopped_before_a_withdrawal_that_is_built_late(patient: House) -> None:
+    build = TriggerTransactions.build_withdrawal
+
+    async def builds_once_stopped(transactions: TriggerTransactions, order: OrderGroup) -> UnsignedTransaction:
+        if order.state is State.OPEN:
+            await asyncio.Event().wait()
+        return await build(transactions, order)
+
+    alice = await patient.wallet()
+    order_id, wallet = await patient.placed(alice, above(200)), Wallet(str(alice.pubkey()))
+    with patch.object(TriggerTransactions, "build_withdrawal", builds_once_stopped):
+        cancelling = await patient.orders.cancel(order_id, wallet)
+    assert isinstance(cancelling, Cancelling)
+    assert cancelling.transaction is not None
+    transaction = signed(base64.b64decode(cancelling.transaction), alice)
+    done = await patient.orders.confirm_cancel(order_id, wallet, cancelling.request_id, transaction)
+    assert isinstance(done, Withdrawn)
+
+
+async def test_a_cancel_whose_withdrawal_is_never_built_is_answered(venue: House) -> None:
+    async def hangs(_transactions: TriggerTransactions, _order: OrderGroup) -> UnsignedTransaction:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    alice = await venue.wallet()
+    order_id, wallet = await venue.placed(alice, above(200)), Wallet(str(alice.pubkey()))
+    with patch.object(TriggerTransactions, "build_withdrawal", hangs):
+        cancelling = await venue.orders.cancel(order_id, wallet)
+    assert isinstance(cancelling, Cancelling)
+    assert cancelling.transaction is None
+    assert (await venue.order(order_id)).state is State.WITHDRAWING
+    again = await venue.orders.cancel(order_id, wallet)
+    assert isinstance(again, Cancelling)
+    assert again.request_id == cancelling.request_id
 
 
 async def test_a_crossed_order_fills(venue: House) -> None:
@@ -112,15 +159,6 @@ async def test_an_executing_order_cannot_be_cancelled_again_once_filled(venue: H
     await venue.settled()
     answer = await venue.orders.cancel(order_id, Wallet(str(alice.pubkey())))
     assert answer == TriggerRefused(TriggerRefusal.STATE_FORBIDS_CANCEL, State.FILLED)
-
-
-@pytest.fixture
-async def patient(database_url: str) -> AsyncIterator[House]:
-    """Its outbox asks for a fate, and sends again, only after two minutes."""
-    store = await PostgresStore.connect(database_url)
-    async with house(store, confirm_timeout_ms=60_000) as it:
-        yield it
-    await store.close()
 
 
 async def sent(venue: House, before: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -26,6 +27,8 @@ from countermand.values.transactions import AttemptKind, Submission, UnsignedTra
 
 CRAFT_PATIENCE_MS: Final = 300
 """A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
+_BUILT_LATE_MS: Final = 3_000
+"""Once nothing fills any more, its answer waits so long for the withdrawal."""
 _CRAFT_TRIES: Final = 16
 
 Order = TypeVar("Order", bound=VaultOrder)
@@ -215,21 +218,38 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
         self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False
     ) -> CancelAnswer[Order, Refused]:
         """From its answer on nothing fills."""
+        stopped, is_late = await self._cancel(order_id, wallet, CRAFT_PATIENCE_MS, by_operator=by_operator)
+        if is_late and isinstance(stopped, Cancelling) and stopped.transaction is None:
+            patience_ms = min(_BUILT_LATE_MS, self._confirm_timeout_ms)
+            with suppress(Unavailable, CommitUnknown):  # The first answer is true whatever becomes of this.
+                built, _ = await self._cancel(order_id, wallet, patience_ms, by_operator=by_operator)
+                return built if isinstance(built, Cancelling) else stopped
+        return stopped
+
+    async def _cancel(
+        self, order_id: OrderId, wallet: Wallet, patience_ms: int, *, by_operator: bool
+    ) -> tuple[CancelAnswer[Order, Refused], bool]:
+        """And whether the withdrawal was not built in time."""
         request_id = self._ids.request_id()
+        is_late = False
         for _ in range(_CRAFT_TRIES):
             order = await self._orders.peek(order_id)
             craft = None
             if order is not None and order.terms.wallet == wallet:
                 order = await self._with_outcome_known(order)
-                craft = await self._withdrawal(order)
+                try:
+                    craft = await self._withdrawal(order, patience_ms)
+                except TimeoutError:
+                    is_late = True
             made_from = 0 if order is None else order.version
             command = RequestCancel(order_id, wallet, request_id, craft, made_from, by_operator)
             answer = await self._orders.submit(command)
             if isinstance(answer, Decided):
-                return self._cancelling(answer.order)
+                return self._cancelling(answer.order), is_late
             if not answer.is_for(VaultRefusal.CRAFT_STALE):
-                return answer
-        return await self._cancel_without_craft(RequestCancel(order_id, wallet, request_id, None, 0, by_operator))
+                return answer, is_late
+        command = RequestCancel(order_id, wallet, request_id, None, 0, by_operator)
+        return await self._cancel_without_craft(command), is_late
 
     async def _cancel_without_craft(self, command: RequestCancel) -> CancelAnswer[Order, Refused]:
         answer = await self._orders.submit(command)
@@ -241,13 +261,14 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
         transaction = None if craft is None else self._built.unsigned_transaction(craft)
         return Cancelling(order, withdrawal.request_id, transaction)
 
-    async def _withdrawal(self, order: Order) -> UnsignedTransaction | None:
+    async def _withdrawal(self, order: Order, patience_ms: int) -> UnsignedTransaction | None:
+        """Raises `TimeoutError`."""
         if order.state.phase not in CANCELLABLE or order.progress.attempt is not None:
             return None
         try:
-            async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
+            async with asyncio.timeout(patience_ms / 1000):
                 return await self._built.build_withdrawal(order)
-        except (Unavailable, TimeoutError):
+        except Unavailable:
             return None
 
     @told("confirm")
