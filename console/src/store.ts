@@ -14,6 +14,7 @@ const POINTS_MAX = 6_000;
 const ONE_BY_ONE_MAX = 12;
 const BOOKS_EVERY_MS = 1_000;
 const HAPPENED_MAX = 300;
+const MARKS_MAX = 500;
 const RETRY_MS = 1_000;
 const LOOK_MS = 15_000;
 const ANSWER_MS_MAX = 10_000;
@@ -368,12 +369,19 @@ async function loadPrices(): Promise<void> {
 
 // --- fills
 
-function mark(event: OrderEvent): void {
-  const order = event.event === 'fill_landed' && event.orderId ? orders.value.get(event.orderId) : undefined;
-  if (!order) return;
-  const text = event.told.amount && event.told.mint ? units(event.told.amount, event.told.mint) : 'filled';
-  addMark(order, `${event.family}:${event.seq}:${event.n}`, event.told.at, text);
+/** Of orders that the page does not know yet. */
+let unmarked: OrderEvent[] = [];
+
+function mark(...events: OrderEvent[]): void {
+  const fills = [...unmarked, ...events.filter((each) => each.event === 'fill_landed' && each.orderId)];
+  unmarked = fills.filter((each) => !orders.value.has(each.orderId!)).slice(-MARKS_MAX);
+  for (const event of fills) {
+    const order = orders.value.get(event.orderId!);
+    const text = event.told.amount && event.told.mint ? units(event.told.amount, event.told.mint) : 'filled';
+    if (order) addMark(order, `${event.family}:${event.seq}:${event.n}`, event.told.at, text);
+  }
 }
+orders.subscribe(() => { if (unmarked.length) mark(); });
 
 /** Of an order on the chain: its timeline has all its fills, each with its transaction. */
 function markLanded(order: Order): void {
@@ -386,7 +394,7 @@ function markLanded(order: Order): void {
 function addMark(order: Order, id: string, at: number, text: string): void {
   const watched = order.triggerMint ?? (order.inputMint === SOL ? SOL : order.outputMint);
   if (!watched || marks.value.some((each) => each.id === id)) return;
-  marks.value = [...marks.value.slice(-499), { id, at, subject: watched, text, rises: order.inputMint !== watched }];
+  marks.value = [...marks.value.slice(1 - MARKS_MAX), { id, at, subject: watched, text, rises: order.inputMint !== watched }];
 }
 
 function units(amount: string, of: string): string {
@@ -422,7 +430,7 @@ async function load(): Promise<void> {
   loaded.value = true;
   for (const event of early) if (!before.has(event)) refreshAfter(event); // The lists may be older.
   note(...early.sort((a, b) => a.told.at - b.told.at));
-  for (const event of early) mark(event);
+  mark(...early);
   early = [];
 }
 
@@ -464,6 +472,7 @@ function forget(): void {
 }
 
 function clear(): void {
+  unmarked = [];
   batch(() => {
     orders.value = new Map(); requests.value = []; opened.value = null; happened.value = []; marks.value = []; points.value = []; books.value = [];
     detail.value = null; selected.value = null; loaded.value = false;
@@ -482,7 +491,7 @@ const HEARD: Record<string, (message: Told) => void> = {
     if (!loaded.value) { early.push(event); return; }
     note(event);
     refreshAfter(event);
-    if (event.family !== 'book') setTimeout(() => mark(event), 400);
+    mark(event);
   },
   request(message) {
     const request = JSON.parse(message.data) as RequestSummary;

@@ -52,16 +52,17 @@ async function until(what, asks) {
 
 const orderOf = (base, id) => ask(base, 'GET', `/sandbox/orders/${id}`);
 /** How often the curve of the chart goes far up or down. */
-const tallSteps = (page) => page.evaluate(() => {
+const tallSteps = async (page) => (await columnsOf(page, '--price')).filter((points) => points > 40).length;
+/** How many points of each column of the chart have this colour of the page. */
+const columnsOf = (page, colour) => page.evaluate((name) => {
   const canvas = document.querySelector('.chart-canvas td:nth-child(2) canvas');
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
   const { data, width, height } = copy.getImageData(0, 0, canvas.width, canvas.height);
-  const wanted = getComputedStyle(document.documentElement).getPropertyValue('--price').match(/[0-9a-f]{2}/gi).map((each) => parseInt(each, 16));
-  const isLine = (x, y) => wanted.every((each, index) => Math.abs(data[(y * width + x) * 4 + index] - each) < 8);
-  const isTall = (x) => Array.from({ length: height }, (_, y) => isLine(x, y)).filter(Boolean).length > 40;
-  return Array.from({ length: width }, (_, x) => isTall(x)).filter(Boolean).length;
-});
+  const wanted = getComputedStyle(document.documentElement).getPropertyValue(name).match(/[0-9a-f]{2}/gi).map((each) => parseInt(each, 16));
+  const isOf = (x, y) => wanted.every((each, index) => Math.abs(data[(y * width + x) * 4 + index] - each) < 8);
+  return Array.from({ length: width }, (_, x) => Array.from({ length: height }, (_, y) => isOf(x, y)).filter(Boolean).length);
+}, colour);
 const painted = (page) => page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
 const grip = (page, key) => page.locator(`[data-line="${key}"]`);
 const row = (page, id) => page.locator('.order-row', { hasText: id.slice(-8) });
@@ -841,6 +842,24 @@ const scenarios = {
     await before.answers();
     shown.rows = await page.locator('.order-row').count();
     return shown;
+  },
+
+  /** A fill is told before the page knows its order. Whether the chart shows it before, and that it does afterwards. */
+  async marksLater(page, base, id, mint) {
+    const isMarked = async () => (await columnsOf(page, '--down')).some((points) => points > 0);
+    await page.route(/orders\?family=trigger/, (route) => route.fulfill({ contentType: 'application/json', body: '{"orders":[]}' }));
+    await page.reload();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.locator('.side-body > *').first().waitFor();
+    const order = await holding(page, `**/sandbox/orders/${id}`, 'GET');
+    await ask(base, 'PUT', '/sandbox/prices', { [mint]: '161' });
+    await order.held();
+    await page.locator('.happened').getByText('fill landed').waitFor();
+    await page.waitForTimeout(500);
+    const early = await isMarked();
+    await order.answers();
+    await until('marked', isMarked);
+    return early;
   },
 
   /** An order that is cancelled after the list of orders came, and before the page is loaded; quotes that are there before it is known whose they are. */

@@ -361,6 +361,12 @@ def test_an_answer_that_comes_late_undoes_nothing(browser: Browser, empty: Venue
     }
 
 
+def test_a_fill_is_marked_though_its_order_becomes_known_after_it(
+    browser: Browser, empty: Venue, owner: Trader
+) -> None:
+    assert does(browser, empty, "marksLater", owner.places(SELL), SOL.mint) is False
+
+
 def test_what_happens_while_the_page_loads_is_shown_after_it(browser: Browser, empty: Venue, owner: Trader) -> None:
     early, rows, state = does(browser, empty, "loadsSlowly", owner.places(SELL))
     assert (early, rows) == (0, 1), "a quote is not among the orders"
