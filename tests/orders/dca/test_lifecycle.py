@@ -17,11 +17,12 @@ from countermand.orders.dca.model.lifecycle import (
     work_due,
 )
 from countermand.orders.dca.model.order import DcaOrder, DcaPlan, State
-from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
+from countermand.orders.vaults.model.work import Work
 from countermand.values.holding import Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, U64_MAX, BaseUnits, TotalUnits
 from countermand.values.transactions import AttemptKind
+from countermand.values.transitions import IllegalTransition, outcomes
 from tests.orders.dca.samples import (
     DEPOSITED,
     HOUR_MS,

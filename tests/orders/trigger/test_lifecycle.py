@@ -19,12 +19,13 @@ from countermand.orders.trigger.model.lifecycle import (
     work_due,
 )
 from countermand.orders.trigger.model.order import OrderGroup, State
-from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
+from countermand.orders.vaults.model.work import Work
 from countermand.values.holding import Holding, Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, U64_MAX, BaseUnits, TotalUnits
 from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind, digest_of
+from countermand.values.transitions import IllegalTransition, outcomes
 from countermand.values.withdrawal import FORMER_CRAFTS_MAX
 from tests.orders.trigger.samples import (
     DEPOSITED,

@@ -8,8 +8,8 @@ from countermand.kernel import telemetry
 from countermand.kernel.outbox import Outbox
 from countermand.kernel.ports import Clock
 from countermand.orders.vaults.model.commands import AbandonFill, ResolveAttempt, StartFill, StartSweep
-from countermand.orders.vaults.model.lives import Work
 from countermand.orders.vaults.model.order import VaultOrder
+from countermand.orders.vaults.model.work import Work
 from countermand.orders.vaults.ports import OrderTransactions
 from countermand.values.identity import Address
 from countermand.values.transactions import Attempt, SwapRefused

@@ -6,7 +6,7 @@ Rule 2: this file knows no wire format, no book and no clock.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 from countermand.orders.book.model.events import (
     BookOrderCancelled,
@@ -22,8 +22,11 @@ from countermand.orders.book.model.ledger.amount import Amount
 from countermand.orders.book.model.order import BUY, BookOrder, Kind, OrderStatus
 from countermand.values.instant import Instant
 from countermand.values.structs import UNSET, UnsetType, replace
+from countermand.values.transitions import ByRest, IllegalTransition
 
-TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]] = MappingProxyType(
+_Moves: TypeAlias = Mapping[type[OrderEvent], OrderStatus | ByRest[OrderStatus]]
+
+TRANSITIONS: Final[Mapping[OrderStatus, _Moves]] = MappingProxyType(
     {
         # A stop order stays here until a trade triggers it; any other order is opened in the turn that placed it.
         OrderStatus.PENDING: {
@@ -33,8 +36,7 @@ TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]]
         },
         OrderStatus.WAIT: {
             BookOrderRested: OrderStatus.WAIT,
-            # The last trade, after which nothing remains, leads to DONE.
-            Traded: OrderStatus.WAIT,
+            Traded: ByRest(none=OrderStatus.DONE, some=OrderStatus.WAIT),
             BookOrderReduced: OrderStatus.WAIT,
             BookOrderCancelled: OrderStatus.CANCEL,
         },
@@ -44,10 +46,6 @@ TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]]
 )
 
 LIVE: Final = (OrderStatus.PENDING, OrderStatus.WAIT)
-
-
-class IllegalBookTransition(Exception):
-    """Our own mistake: an event that cannot follow. Nothing was changed."""
 
 
 def place(event: BookOrderPlaced, at: Instant) -> BookOrder:
@@ -71,14 +69,13 @@ def place(event: BookOrderPlaced, at: Instant) -> BookOrder:
 
 
 def evolve(order: BookOrder, event: OrderEvent, at: Instant) -> BookOrder:
-    """The order after the event. Raises `IllegalBookTransition` if the table does not allow it."""
-    state = TRANSITIONS[order.state].get(type(event))
-    if state is None:
-        raise IllegalBookTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
-    changes = _changes(order, event, at)
-    if isinstance(event, Traded) and changes["executed"] == order.origin:
-        state = OrderStatus.DONE
-    return replace(order, state=state, updated_at=at, **changes)
+    """The order after the event. Raises `IllegalTransition` if the table does not allow it."""
+    outcome = TRANSITIONS[order.state].get(type(event))
+    if outcome is None:
+        raise IllegalTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
+    after = replace(order, updated_at=at, **_changes(order, event, at))
+    state = outcome if isinstance(outcome, OrderStatus) else outcome.of(is_left=bool(after.remaining))
+    return after if state is after.state else replace(after, state=state)
 
 
 def is_resting(order: BookOrder) -> bool:
@@ -122,7 +119,7 @@ def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]
         case BookOrderOpened():
             return {}
         case BookOrderPlaced():
-            raise IllegalBookTransition(f"order {order.id} was placed already")
+            raise IllegalTransition(f"order {order.id} was placed already")
         case _:
             assert_never(event)
 

@@ -27,10 +27,11 @@ from countermand.orders.dca.model.events import (
     WithdrawalStarted,
 )
 from countermand.orders.dca.model.order import DcaOrder, Progress, State
-from countermand.orders.vaults.model.lives import ByRest, IllegalTransition, Work
+from countermand.orders.vaults.model.work import Work
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
+from countermand.values.transitions import ByRest, IllegalTransition
 from countermand.values.withdrawal import crafted_again, failed
 
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)

@@ -39,12 +39,13 @@ from countermand.orders.trigger.model.order import (
     Progress,
     State,
 )
-from countermand.orders.vaults.model.lives import ByRest, IllegalTransition, Work
+from countermand.orders.vaults.model.work import Work
 from countermand.values.holding import Holding
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING
 from countermand.values.structs import replace
+from countermand.values.transitions import ByRest, IllegalTransition
 from countermand.values.withdrawal import Withdrawal, crafted_again, failed
 
 _ENDED: Final = (State.FILLED, State.CANCELLED)
