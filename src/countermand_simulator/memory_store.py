@@ -136,10 +136,10 @@ class MemoryBuilds:
             self._database.builds.setdefault(row.digest, row)
         await self._faults.at(AFTER_COMMIT)
 
-    async def find(self, digest: bytes) -> bytes | None:
+    async def find(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
         await self._faults.at(BEFORE_READ)
-        row = self._database.builds.get(digest)
-        return None if row is None else row.body
+        builds = self._database.builds
+        return {digest: builds[digest].body for digest in digests if digest in builds}
 
     async def newest(self, blocks: int) -> Sequence[bytes]:
         await self._faults.at(BEFORE_READ)
