@@ -5,7 +5,7 @@ decimal strings of US dollars, times milliseconds since the epoch.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,9 +18,11 @@ from countermand.orders.dca.model.events import Event
 from countermand.orders.dca.model.order import DcaOrder, DcaTerms, PriceBand, State
 from countermand.orders.dca.words import dca_reason
 from countermand.orders.vaults.ports import ShownEvents
+from countermand.orders.vaults.words import some_units
 from countermand.values.identity import Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice, dollars
+from countermand.values.structs import replace
 
 
 class ToldBand(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -78,58 +80,56 @@ def record_of(before: DcaOrder | None, order: DcaOrder, event: Event, command: C
 
 
 def told_of(before: DcaOrder | None, order: DcaOrder, event: Event, command: Command, at: Instant) -> ToldEvent:
-    return ToldEvent(
-        EVENTS.name_of(event),
-        at,
-        order.version,
-        COMMANDS.name_of(command),
-        dca_reason(event, command),
-        **_details(before or order, event),
-    )
+    reason = dca_reason(event, command)
+    told = ToldEvent(EVENTS.name_of(event), at, order.version, COMMANDS.name_of(command), reason)
+    return _detailed(told, before or order, event)
 
 
-def _details(order: DcaOrder, event: Event) -> dict[str, Any]:
+def _detailed(told: ToldEvent, order: DcaOrder, event: Event) -> ToldEvent:
     """`order`: as it was before the event."""
     terms = order.terms
     match event:
         case events.OrderPlaced():
-            return {"terms": _told_terms(event.terms)}
+            return replace(told, terms=_told_terms(event.terms))
         case events.DepositLanded() | events.DepositFailed():
-            return {"signature": event.signature, "mint": terms.input_mint, "amount": str(terms.deposited.units)}
+            deposited = str(terms.deposited.units)
+            return replace(told, signature=event.signature, mint=terms.input_mint, amount=deposited)
         case events.RoundBegan():
-            return {"round": order.round_number, "tries": order.progress.failures + 1}
+            return replace(told, round=order.round_number, tries=order.progress.failures + 1)
         case events.RoundPostponed():
-            return {
-                **({} if event.signature is None else {"signature": event.signature}),
-                "mint": terms.input_mint,
-                "amount": str(order.round_amount.units),
-                "output_mint": terms.output_mint,
-                "round": order.round_number,
-                "tries": order.progress.failures + _was_tried(order),
-                "until": event.until,
-                "rescheduled": event.rescheduled,
-            }
+            return replace(
+                told,
+                signature=event.signature,
+                mint=terms.input_mint,
+                amount=str(order.round_amount.units),
+                output_mint=terms.output_mint,
+                round=order.round_number,
+                tries=order.progress.failures + _was_tried(order),
+                until=event.until,
+                rescheduled=event.rescheduled,
+            )
         case events.FillLanded():
-            return {
-                "signature": event.signature,
-                "mint": terms.input_mint,
-                "amount": str(event.used.units),
-                "output_mint": terms.output_mint,
-                "output_amount": str(event.received.units),
-                "round": order.round_number,
-                "tries": order.progress.failures + 1,
-                **_dust(event.dust),
-                **({"returned": str(event.returned.units)} if event.returned else {}),
-            }
+            return replace(
+                told,
+                signature=event.signature,
+                mint=terms.input_mint,
+                amount=str(event.used.units),
+                output_mint=terms.output_mint,
+                output_amount=str(event.received.units),
+                round=order.round_number,
+                tries=order.progress.failures + 1,
+                dust=some_units(event.dust),
+                returned=some_units(event.returned),
+            )
         case events.WithdrawalLanded():
-            moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
-            return {"signature": event.signature, **moved, **_dust(event.dust)}
+            withdrawn, dust = str(event.withdrawn.units), some_units(event.dust)
+            return replace(told, signature=event.signature, mint=terms.input_mint, amount=withdrawn, dust=dust)
         case events.WithdrawalFailed():
-            return {"signature": event.signature}
+            return replace(told, signature=event.signature)
         case events.SweepDone():
-            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust)}
+            return replace(told, signature=event.signature, mint=terms.input_mint, dust=some_units(event.dust))
         case _:
-            return {}
+            return told
 
 
 def _was_tried(order: DcaOrder) -> bool:
@@ -156,10 +156,6 @@ def _told_band(band: PriceBand) -> ToldBand:
 
 def _dollars(price: UsdPrice | None) -> str | None:
     return None if price is None else dollars(price)
-
-
-def _dust(dust: BaseUnits) -> dict[str, str]:
-    return {"dust": str(dust.units)} if dust.units else {}
 
 
 # --- what the owner of an order is shown

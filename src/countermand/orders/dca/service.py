@@ -36,7 +36,7 @@ class OrderRequest(Struct, frozen=True):
     plan: DcaPlan
 
 
-class DcaService(VaultService[DcaOrder, UnsignedDeposit, DcaRefused, HistoryEntry]):
+class DcaService(VaultService[DcaOrder, UnsignedDeposit, DcaRefused, HistoryEntry, PlaceOrder]):
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(

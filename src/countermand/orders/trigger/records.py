@@ -5,7 +5,7 @@ decimal strings of US dollars, times milliseconds since the epoch.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -16,12 +16,14 @@ from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import Event
-from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose, traded
+from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, TriggerTerms, purpose, traded
 from countermand.orders.trigger.words import trigger_reason
 from countermand.orders.vaults.ports import ShownEvents
+from countermand.orders.vaults.words import some_units
 from countermand.values.identity import Mint, OrderId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text, dollars
+from countermand.values.structs import replace
 
 
 class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -94,62 +96,64 @@ def record_of_move(event: events.WatermarkMoved, command: Command, at: Instant) 
 
 
 def told_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> ToldEvent:
-    return ToldEvent(
-        EVENTS.name_of(event),
-        at,
-        group.version,
-        COMMANDS.name_of(command),
-        trigger_reason(group, event, command),
-        **_details(group, event),
-    )
+    reason = trigger_reason(group, event, command)
+    told = ToldEvent(EVENTS.name_of(event), at, group.version, COMMANDS.name_of(command), reason)
+    return _detailed(told, group, event)
 
 
-def _details(group: OrderGroup, event: Event) -> dict[str, Any]:
+def _detailed(told: ToldEvent, group: OrderGroup, event: Event) -> ToldEvent:
     terms = group.terms
     match event:
         case events.OrderPlaced():
-            told = ToldTerms(
+            placed = ToldTerms(
                 terms.family.value,
                 terms.input_mint,
                 terms.output_mint,
                 terms.trigger_mint,
                 str(terms.deposited.units),
             )
-            return {"terms": told, "legs": _legs(event.legs), "expires_at": event.expires_at}
+            return replace(told, terms=placed, legs=_legs(event.legs), expires_at=event.expires_at)
         case events.OrderAmended():
-            return {"legs": _legs(event.legs), "expires_at": event.expires_at}
+            return replace(told, legs=_legs(event.legs), expires_at=event.expires_at)
         case events.DepositLanded() | events.DepositFailed():
-            return {"signature": event.signature, "mint": terms.input_mint, "amount": str(terms.deposited.units)}
+            deposited = str(terms.deposited.units)
+            return replace(told, signature=event.signature, mint=terms.input_mint, amount=deposited)
         case events.FillLanded():
             sold, bought = traded(terms, group.triggered_by())
-            return {
-                "signature": event.signature,
-                "mint": sold,
-                "amount": str(event.used.units),
-                "output_mint": bought,
-                "output_amount": str(event.received.units),
-                "purpose": purpose(terms, group.triggered_by()).value,
-                **_dust(event.dust),
-                **({"returned": str(event.returned.units)} if event.returned else {}),
-            }
+            return replace(
+                told,
+                signature=event.signature,
+                mint=sold,
+                amount=str(event.used.units),
+                output_mint=bought,
+                output_amount=str(event.received.units),
+                purpose=purpose(terms, group.triggered_by()).value,
+                dust=some_units(event.dust),
+                returned=some_units(event.returned),
+            )
         case events.FillFailed():
             leg = group.triggered_by()
-            failed = {"output_mint": traded(terms, leg)[1], "purpose": purpose(terms, leg).value}
-            return failed if event.signature is None else {**failed, "signature": event.signature}
+            bought, why = traded(terms, leg)[1], purpose(terms, leg).value
+            return replace(told, signature=event.signature, output_mint=bought, purpose=why)
         case events.WithdrawalLanded():
-            moved = {}
-            if event.withdrawn or not event.output_withdrawn:
-                moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
-            output = {}
-            if event.output_withdrawn:
-                output = {"output_mint": terms.output_mint, "output_amount": str(event.output_withdrawn.units)}
-            return {"signature": event.signature, **moved, **output, **_dust(event.dust + event.output_dust)}
+            return _withdrawn(told, terms, event)
         case events.WithdrawalFailed():
-            return {"signature": event.signature}
+            return replace(told, signature=event.signature)
         case events.SweepDone():
-            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust + event.output_dust)}
+            dust = some_units(event.dust + event.output_dust)
+            return replace(told, signature=event.signature, mint=terms.input_mint, dust=dust)
         case _:
-            return {}
+            return told
+
+
+def _withdrawn(told: ToldEvent, terms: TriggerTerms, event: events.WithdrawalLanded) -> ToldEvent:
+    """What came back of each account; of the first one also that it was nothing, if of none anything came."""
+    told = replace(told, signature=event.signature, dust=some_units(event.dust + event.output_dust))
+    if event.withdrawn or not event.output_withdrawn:
+        told = replace(told, mint=terms.input_mint, amount=str(event.withdrawn.units))
+    if event.output_withdrawn:
+        told = replace(told, output_mint=terms.output_mint, output_amount=str(event.output_withdrawn.units))
+    return told
 
 
 def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
@@ -163,10 +167,6 @@ def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
         )
         for leg in legs
     )
-
-
-def _dust(dust: BaseUnits) -> dict[str, str]:
-    return {"dust": str(dust.units)} if dust.units else {}
 
 
 # --- what the owner of an order is shown
@@ -222,7 +222,7 @@ def _entry(
 ) -> HistoryEntry:
     """`mint` and `amount` are what comes back, where that is not all that is told."""
     if kind == "withdrawal":
-        told = msgspec.structs.replace(
+        told = replace(
             told,
             mint=mint or told.mint,
             amount=amount or told.amount,

@@ -46,7 +46,7 @@ class OrderRequest(Struct, frozen=True):
     expires_at: Instant
 
 
-class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, HistoryEntry]):
+class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, HistoryEntry, PlaceOrder]):
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(

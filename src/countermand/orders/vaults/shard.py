@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ Deposit = TypeVar("Deposit", bound=VaultDeposit)
 State = TypeVar("State", bound=VaultState[Any, Any])
 Command = TypeVar("Command")
 Event = TypeVar("Event")
-Refused = TypeVar("Refused", bound=VaultRefused[Any, Any])
+Refused = TypeVar("Refused", bound=VaultRefused[Enum, Enum])
 Rows = TypeVar("Rows")
 
 

@@ -8,7 +8,7 @@ What the legs of an OCO or OTOCO do together is a table of its own, `order.STAGE
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from countermand.orders.trigger.model.events import (
     CancelRequested,
@@ -124,15 +124,11 @@ def evolve(group: OrderGroup, event: Event, at: Instant) -> OrderGroup:
     outcome = TRANSITIONS[group.state].get(type(event))
     if outcome is None:
         raise IllegalTransition(f"order {group.id} is {group.state.value}: {type(event).__name__} cannot follow")
-    progress, version = _progress(group, event, at), group.version + 1
-    after = replace(group, version=version, updated_at=at, progress=progress, **_changes(event))
+    after = replace(group, version=group.version + 1, updated_at=at, progress=_progress(group, event, at))
+    if isinstance(event, OrderAmended):
+        after = replace(after, legs=event.legs, expires_at=event.expires_at)
     state = outcome if isinstance(outcome, State) else outcome.of(is_left=bool(after.sells.left))
     return replace(after, state=state)
-
-
-def _changes(event: Event) -> dict[str, Any]:
-    """The fields that an event changes, besides the state and the progress."""
-    return {"legs": event.legs, "expires_at": event.expires_at} if isinstance(event, OrderAmended) else {}
 
 
 def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
