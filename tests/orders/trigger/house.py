@@ -145,7 +145,7 @@ def below(amount: int) -> Condition:
 async def house(
     store: PostgresStore | MemoryStore, ledger: LedgerStore | None = None, confirm_timeout_ms: int = 300
 ) -> AsyncIterator[House]:
-    """One term of a venue. Leaving it is a crash: nothing is drained."""
+    """One life of a venue. Leaving it is a crash: nothing is drained."""
     keys, tokens, clock = VaultKeys(bytes(range(32))), TokenRegistry(), VenueClock(ClockSetting())
     accounts: dict[str, AccountInfo] = {str(at): info for at, info in sandbox_accounts(keys, tokens.all()).items()}
     genesis = Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)

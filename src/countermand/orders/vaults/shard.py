@@ -194,5 +194,5 @@ class VaultShard(
             raise OwnedElsewhere(what, bucket, owner)
 
     def _is_wanted(self, order_id: OrderId) -> bool:
-        """It may not leave memory: what is being read of it would be older than what is committed of it."""
+        """It stays in memory: a read under way may find it older than it is, and who watches it reads it next."""
         return self._orders.is_asked(order_id) or self._watchers.is_watched(order_id)
