@@ -158,6 +158,14 @@ def test_no_unit_leaves_twice() -> None:
         evolve(before, EVENTS[events.FillLanded], LATER)
 
 
+def test_a_cancelled_order_leaves_nothing_behind() -> None:
+    before = of_state(State.WITHDRAWING)
+    assert evolve(before, EVENTS[events.WithdrawalLanded], LATER).remaining == NOTHING
+    less = events.WithdrawalLanded(TXID, BaseUnits(999), NOTHING, closed=True)
+    with pytest.raises(AssertionError, match="1 units of its deposit are left"):
+        evolve(before, less, LATER)
+
+
 def test_a_postponed_round_waits_for_its_pause_and_a_rescheduled_one_begins_anew() -> None:
     before = order(State.EXECUTING, failures=1)
     paused = evolve(before, EVENTS[events.RoundPostponed], LATER).progress

@@ -197,11 +197,15 @@ def _filled(group: OrderGroup, event: FillLanded, at: Instant) -> Progress:
 def _withdrawn(group: OrderGroup, event: WithdrawalLanded) -> Progress:
     before = group.progress
     assert before.withdrawal is not None, f"order {group.id} withdrew without a cancel"
+    funds = group.funds.void(event.withdrawn)
+    proceeds = None if before.proceeds is None else before.proceeds.void(event.output_withdrawn)
+    assert not funds.left, f"order {group.id} is cancelled, and {funds.left.units} units of its deposit are left"
+    assert proceeds is None or not proceeds.left, f"order {group.id} is cancelled, and some of its proceeds are left"
     return replace(
         before,
         attempt=None,
-        voided=group.funds.void(event.withdrawn).voided,
-        proceeds=None if before.proceeds is None else before.proceeds.void(event.output_withdrawn),
+        voided=funds.voided,
+        proceeds=proceeds,
         failed_fills=0,
         sweep_due=before.sweep_due or not event.closed,
         withdrawal=replace(before.withdrawal, craft=None, signature=event.signature),
