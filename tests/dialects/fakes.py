@@ -40,7 +40,7 @@ from countermand.orders.trigger.model.lifecycle import ACTIVE
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
-from countermand.orders.trigger.records import HistoryEntry, history_of, told_of
+from countermand.orders.trigger.records import HistoryEntry, history_of, trigger_record
 from countermand.orders.trigger.service import OrderRequest, TriggerService, TriggerView
 from countermand.orders.vaults.ports import HistoryQuery
 from countermand.orders.vaults.service import (
@@ -209,7 +209,7 @@ class FakeOrders(TriggerService):
         for order_id, event in happened:
             group = self.desk.apply(order_id, event, now)
             shown = self.shown.setdefault(order_id, [])
-            shown[:0] = history_of(told_of(group, event, command, now))
+            shown[:0] = history_of(trigger_record(group, event, command, now))
         return self.desk.groups[command.order_id], bool(happened)
 
     def observe(self, mint: str, dollars: int) -> None:

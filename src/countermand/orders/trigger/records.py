@@ -26,7 +26,7 @@ from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text, do
 from countermand.values.structs import replace
 
 
-class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class TriggerRecordLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     role: str
     direction: str
     price: str
@@ -34,7 +34,7 @@ class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     trailing_bps: int | None = None
 
 
-class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
+class TriggerRecordTerms(msgspec.Struct, rename="camel", frozen=True):
     family: str
     input_mint: str
     output_mint: str
@@ -42,7 +42,7 @@ class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
     amount: str
 
 
-class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class TriggerRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """`version` is the order's after it. What an event does not have is left out.
 
     `mint` and `amount` are what moved of what is sold, `outputMint` and `outputAmount` what a fill gave, or what came
@@ -63,27 +63,27 @@ class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
     dust: str | None = None
     returned: str | None = None
     purpose: str | None = None
-    terms: ToldTerms | None = None
-    legs: tuple[ToldLeg, ...] | None = None
+    terms: TriggerRecordTerms | None = None
+    legs: tuple[TriggerRecordLeg, ...] | None = None
     expires_at: Instant | None = None
 
 
-_TOLD: Final = msgspec.json.Decoder(ToldEvent)
+_RECORD: Final = msgspec.json.Decoder(TriggerRecord)
 
-decode_told = _TOLD.decode
+decode_trigger_record = _RECORD.decode
 
 
 def record_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> EventRecord:
     """`group`: the order after the event."""
-    told = told_of(group, event, command, at)
-    return EventRecord(group.terms.wallet, group.id, told.event, encode(told))
+    record = trigger_record(group, event, command, at)
+    return EventRecord(group.terms.wallet, group.id, record.event, encode(record))
 
 
 def record_of_move(event: events.WatermarkMoved, command: Command, at: Instant) -> EventRecord:
     """Of no wallet and no order: which ones it concerns, those tell who trail the mint."""
     side = event.direction.value
     extreme = "high" if event.direction is Direction.BELOW else "low"
-    told = {
+    record = {
         "event": EVENTS.name_of(event),
         "at": at,
         "cause": COMMANDS.name_of(command),
@@ -92,36 +92,36 @@ def record_of_move(event: events.WatermarkMoved, command: Command, at: Instant) 
         "direction": side,
         "price": dollars(event.price),
     }
-    return EventRecord(Wallet(""), OrderId(""), EVENTS.name_of(event), encode(told))
+    return EventRecord(Wallet(""), OrderId(""), EVENTS.name_of(event), encode(record))
 
 
-def told_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> ToldEvent:
+def trigger_record(group: OrderGroup, event: Event, command: Command, at: Instant) -> TriggerRecord:
     reason = trigger_reason(group, event, command)
-    told = ToldEvent(EVENTS.name_of(event), at, group.version, COMMANDS.name_of(command), reason)
-    return _detailed(told, group, event)
+    record = TriggerRecord(EVENTS.name_of(event), at, group.version, COMMANDS.name_of(command), reason)
+    return _detailed(record, group, event)
 
 
-def _detailed(told: ToldEvent, group: OrderGroup, event: Event) -> ToldEvent:
+def _detailed(record: TriggerRecord, group: OrderGroup, event: Event) -> TriggerRecord:
     terms = group.terms
     match event:
         case events.OrderPlaced():
-            placed = ToldTerms(
+            placed = TriggerRecordTerms(
                 terms.family.value,
                 terms.input_mint,
                 terms.output_mint,
                 terms.trigger_mint,
                 str(terms.deposited.units),
             )
-            return replace(told, terms=placed, legs=_legs(event.legs), expires_at=event.expires_at)
+            return replace(record, terms=placed, legs=_legs(event.legs), expires_at=event.expires_at)
         case events.OrderAmended():
-            return replace(told, legs=_legs(event.legs), expires_at=event.expires_at)
+            return replace(record, legs=_legs(event.legs), expires_at=event.expires_at)
         case events.DepositLanded() | events.DepositFailed():
             deposited = str(terms.deposited.units)
-            return replace(told, signature=event.signature, mint=terms.input_mint, amount=deposited)
+            return replace(record, signature=event.signature, mint=terms.input_mint, amount=deposited)
         case events.FillLanded():
             sold, bought = traded(terms, group.triggered_by())
             return replace(
-                told,
+                record,
                 signature=event.signature,
                 mint=sold,
                 amount=str(event.used.units),
@@ -134,31 +134,31 @@ def _detailed(told: ToldEvent, group: OrderGroup, event: Event) -> ToldEvent:
         case events.FillFailed():
             leg = group.triggered_by()
             bought, why = traded(terms, leg)[1], purpose(terms, leg).value
-            return replace(told, signature=event.signature, output_mint=bought, purpose=why)
+            return replace(record, signature=event.signature, output_mint=bought, purpose=why)
         case events.WithdrawalLanded():
-            return _withdrawn(told, terms, event)
+            return _withdrawn(record, terms, event)
         case events.WithdrawalFailed():
-            return replace(told, signature=event.signature)
+            return replace(record, signature=event.signature)
         case events.SweepDone():
             dust = some_units(event.dust + event.output_dust)
-            return replace(told, signature=event.signature, mint=terms.input_mint, dust=dust)
+            return replace(record, signature=event.signature, mint=terms.input_mint, dust=dust)
         case _:
-            return told
+            return record
 
 
-def _withdrawn(told: ToldEvent, terms: TriggerTerms, event: events.WithdrawalLanded) -> ToldEvent:
+def _withdrawn(record: TriggerRecord, terms: TriggerTerms, event: events.WithdrawalLanded) -> TriggerRecord:
     """What came back of each account; of the first one also that it was nothing, if of none anything came."""
-    told = replace(told, signature=event.signature, dust=some_units(event.dust + event.output_dust))
+    record = replace(record, signature=event.signature, dust=some_units(event.dust + event.output_dust))
     if event.withdrawn or not event.output_withdrawn:
-        told = replace(told, mint=terms.input_mint, amount=str(event.withdrawn.units))
+        record = replace(record, mint=terms.input_mint, amount=str(event.withdrawn.units))
     if event.output_withdrawn:
-        told = replace(told, output_mint=terms.output_mint, output_amount=str(event.output_withdrawn.units))
-    return told
+        record = replace(record, output_mint=terms.output_mint, output_amount=str(event.output_withdrawn.units))
+    return record
 
 
-def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
+def _legs(legs: tuple[Leg, ...]) -> tuple[TriggerRecordLeg, ...]:
     return tuple(
-        ToldLeg(
+        TriggerRecordLeg(
             leg.role.value,
             leg.condition.direction.value,
             decimal_text(leg.condition.price.picodollars, USD_SCALE),
@@ -193,53 +193,53 @@ SHOWN: Final = ShownEvents(
 )
 
 
-def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
+def history_of(record: TriggerRecord) -> Iterator[HistoryEntry]:
     """What the event adds to the history of its order; the newest first."""
-    match told.event:
+    match record.event:
         case "deposit_landed":
-            yield _entry("deposit", told)
+            yield _entry("deposit", record)
         case "deposit_failed":
-            yield _entry("deposit", told, succeeded=False)
+            yield _entry("deposit", record, succeeded=False)
         case "fill_landed":
-            if told.returned is not None:
-                yield _entry("withdrawal", told, mint=told.mint, amount=told.returned)
-            if told.amount != "0":
-                yield _entry("fill", told)
+            if record.returned is not None:
+                yield _entry("withdrawal", record, mint=record.mint, amount=record.returned)
+            if record.amount != "0":
+                yield _entry("fill", record)
         case "fill_failed":
-            yield _entry("fill", told, succeeded=False)
+            yield _entry("fill", record, succeeded=False)
         case "order_expired":
-            yield HistoryEntry("expired", told.at)
+            yield HistoryEntry("expired", record.at)
         case "withdrawal_landed":
-            if told.mint is not None:
-                yield _entry("withdrawal", told)
-            if told.output_mint is not None:
-                yield _entry("withdrawal", told, mint=told.output_mint, amount=told.output_amount)
-            yield HistoryEntry("cancelled", told.at)
+            if record.mint is not None:
+                yield _entry("withdrawal", record)
+            if record.output_mint is not None:
+                yield _entry("withdrawal", record, mint=record.output_mint, amount=record.output_amount)
+            yield HistoryEntry("cancelled", record.at)
 
 
 def _entry(
-    kind: str, told: ToldEvent, *, succeeded: bool = True, mint: str | None = None, amount: str | None = None
+    kind: str, record: TriggerRecord, *, succeeded: bool = True, mint: str | None = None, amount: str | None = None
 ) -> HistoryEntry:
-    """`mint` and `amount` are what comes back, where that is not all that is told."""
+    """`mint` and `amount` are what comes back, where that is not all that the record tells."""
     if kind == "withdrawal":
-        told = replace(
-            told,
-            mint=mint or told.mint,
-            amount=amount or told.amount,
+        record = replace(
+            record,
+            mint=mint or record.mint,
+            amount=amount or record.amount,
             output_mint=None,
             output_amount=None,
             purpose=None,
         )
     return HistoryEntry(
         kind,
-        told.at,
+        record.at,
         succeeded,
-        None if told.signature is None else Signature(told.signature),
-        None if told.mint is None else Mint(told.mint),
-        _units(told.amount),
-        None if told.output_mint is None else Mint(told.output_mint),
-        _units(told.output_amount),
-        None if told.purpose is None else Purpose(told.purpose),
+        None if record.signature is None else Signature(record.signature),
+        None if record.mint is None else Mint(record.mint),
+        _units(record.amount),
+        None if record.output_mint is None else Mint(record.output_mint),
+        _units(record.output_amount),
+        None if record.purpose is None else Purpose(record.purpose),
     )
 
 

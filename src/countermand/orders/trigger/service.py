@@ -14,13 +14,13 @@ from countermand.orders.trigger.model.commands import Amendment, AmendOrder, Pla
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup
 from countermand.orders.trigger.model.refusals import TriggerRefused, refused
 from countermand.orders.trigger.ports import Store, Transactions, VaultStore
-from countermand.orders.trigger.records import HistoryEntry, decode_told, history_of
+from countermand.orders.trigger.records import HistoryEntry, decode_trigger_record, history_of
 from countermand.orders.trigger.rows import vault_row
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.model.refusals import Objection, VaultRefusal
 from countermand.orders.vaults.ports import StoredOrder
-from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, told
+from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, counts_answers
 from countermand.orders.vaults.shard import Decided
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
@@ -103,7 +103,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         await self._shard.add_craft(deposit)
         return deposit
 
-    @told("place")
+    @counts_answers("place")
     async def place(self, request: OrderRequest) -> PlaceAnswer[OrderGroup, TriggerRefused]:
         """Commits the order with the user's signature, lands the deposit, and waits for it."""
         deposit = await self._shard.craft(request.deposit_request_id)
@@ -112,7 +112,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         submission = self._transactions.read_submission(request.transaction, request.wallet)
         return await self._place(deposit, submission, partial(_place_order, request, deposit, submission))
 
-    @told("amend")
+    @counts_answers("amend")
     async def amend(
         self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
     ) -> Decided[OrderGroup] | TriggerRefused:
@@ -122,7 +122,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         return refused(Objection(refusal))
 
     def _view(self, stored: StoredOrder) -> TriggerView:
-        history = [entry for body in stored.history for entry in history_of(decode_told(body))]
+        history = [entry for body in stored.history for entry in history_of(decode_trigger_record(body))]
         return OrderView(self._shard.as_committed(decode_group(stored.order)), history)
 
 

@@ -131,10 +131,10 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, Awaitable[_T]]]:
-    """Tells an operator what a request was answered."""
+def counts_answers(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, Awaitable[_T]]]:
+    """Counts what a request was answered, for an operator."""
 
-    def telling(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+    def counting(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
         @wraps(method)
         async def answered(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             answer = await method(*args, **kwargs)
@@ -144,7 +144,7 @@ def told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, A
 
         return answered
 
-    return telling
+    return counting
 
 
 class VaultService(ABC, Generic[Order, Deposit, Refused, Entry, Placing]):
@@ -216,7 +216,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry, Placing]):
 
     # --- the two steps of a cancel
 
-    @told("cancel")
+    @counts_answers("cancel")
     async def cancel(
         self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False
     ) -> CancelAnswer[Order, Refused]:
@@ -274,7 +274,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry, Placing]):
         except Unavailable:
             return None
 
-    @told("confirm")
+    @counts_answers("confirm")
     async def confirm_cancel(
         self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
     ) -> ConfirmAnswer[Refused]:
