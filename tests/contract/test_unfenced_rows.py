@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.orders.trigger.ports import VaultRow
+from countermand.orders.vaults.registry import VaultRow
 from countermand.services.transactions.client_transactions import BuildRow
 from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.vaults_postgres import PostgresVaults

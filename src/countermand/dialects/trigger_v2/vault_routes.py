@@ -34,7 +34,7 @@ async def unplaced(context: TriggerV2Context, wallet: Wallet, why: NotLanded | D
     """Why there is no order, though it was not refused."""
     if isinstance(why, NotLanded):
         return _DEPOSIT_NOT_LANDED
-    registered = await context.orders.vault_registered_at(wallet)
+    registered = await context.registry.registered_at(wallet)
     return error(400, "Vault not found") if registered is None else _NO_DEPOSIT
 
 

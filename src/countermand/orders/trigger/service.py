@@ -5,17 +5,14 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from countermand.kernel.grouped_reads import GroupedReads
-from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model.commands import Amendment, AmendOrder, PlaceOrder, UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup
 from countermand.orders.trigger.model.refusals import TriggerRefused, refused
-from countermand.orders.trigger.ports import Store, Transactions, VaultStore
+from countermand.orders.trigger.ports import Store, Transactions
 from countermand.orders.trigger.records import HistoryEntry, decode_trigger_record, history_of
-from countermand.orders.trigger.rows import vault_row
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.model.refusals import Objection, VaultRefusal
@@ -55,7 +52,6 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         outbox: TriggerOutbox,
         transactions: Transactions,
         store: Store,
-        vaults: VaultStore,
         clock: Clock,
         ids: Ids,
         confirm_timeout_ms: int,
@@ -63,29 +59,6 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         super().__init__(shard, outbox, transactions, store, clock, ids, confirm_timeout_ms)
         self._shard = shard
         self._transactions = transactions
-        self._vaults = GroupedReads(vaults.find)
-        self._registered = GroupedWrites(vaults.add)
-        self._registering: set[Wallet] = set()
-
-    # --- vaults
-
-    async def vault_registered_at(self, wallet: Wallet) -> Instant | None:
-        return await self._vaults.ask(wallet)
-
-    async def register_vault(self, wallet: Wallet) -> bool:
-        """False: it was registered before, or by a request that came before and is under way."""
-        first = wallet not in self._registering
-        self._registering.add(wallet)
-        try:
-            if await self.vault_registered_at(wallet) is not None:
-                return False
-            await self._registered.add([vault_row(wallet, await self._shard.now())])
-            return first
-        finally:
-            if first:
-                self._registering.discard(wallet)
-
-    # --- orders
 
     async def build_deposit(
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
