@@ -27,9 +27,9 @@ from countermand.orders.trigger.model.commands import PlaceOrder, ResolveAttempt
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, Role
 from countermand.orders.trigger.model.refusals import TriggerRefused
-from countermand.orders.trigger.rows import vault_row
 from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
+from countermand.orders.vaults.registry import vault_row
 from countermand.sandbox.pool import pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.custody.accounts import OrderAccounts

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from countermand.dialects.price_v2 import fidelity as price_v2
@@ -26,13 +25,13 @@ from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DISPLAY, RAW
 from countermand.orders.book.model import order as book
-from countermand.orders.book.model.events import Traded
 from countermand.orders.book.model.lifecycle import TRANSITIONS as BOOK
 from countermand.orders.dca.model import order as dca
 from countermand.orders.dca.model.lifecycle import TRANSITIONS as DCA_TRANSITIONS
 from countermand.orders.trigger.model.lifecycle import TRANSITIONS
 from countermand.orders.trigger.model.order import STAGES, State
 from countermand.sources import GATEWAY, KnownAnswer, Source, SourceKind
+from countermand.values.transitions import outcomes
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
@@ -202,7 +201,6 @@ def _cell(text: str) -> str:
 
 def states_page() -> str:
     rows = "\n".join(_row(state) for state in State)
-    last_trade = {book.OrderStatus.WAIT: {Traded: book.OrderStatus.DONE}}
     return _STATES_PAGE.format(
         diagram=diagram(State.DEPOSITING, TRANSITIONS),
         rows=rows,
@@ -211,27 +209,22 @@ def states_page() -> str:
         dca_rows="\n".join(
             f"| `{state.value}` | `{DCA[state].value}` | `{DCA_DISPLAY[DCA[state]].value}` |" for state in dca.State
         ),
-        book=diagram(book.OrderStatus.PENDING, BOOK, last_trade),
+        book=diagram(book.OrderStatus.PENDING, BOOK),
     )
 
 
-def diagram(first: Enum, transitions: _Table, more: _Table = MappingProxyType({})) -> str:
+def diagram(first: Enum, transitions: _Table) -> str:
     """A state diagram in Mermaid's language: one arrow for each pair of states, with all its events."""
     lines = ["stateDiagram-v2", f"    [*] --> {first.value}: OrderPlaced"]
     for state, moves in transitions.items():
         arrows: dict[Enum, list[str]] = {}
-        for event, leads in (*moves.items(), *more.get(state, {}).items()):
-            for target in _outcomes(leads):
+        for event, leads in moves.items():
+            for target in outcomes(leads):
                 arrows.setdefault(target, []).append(event.__name__)
         lines += [f"    {state.value} --> {target.value}: {', '.join(events)}" for target, events in arrows.items()]
         if all(target is state for target in arrows):
             lines.append(f"    {state.value} --> [*]")
     return "\n".join(lines)
-
-
-def _outcomes(leads: Any) -> tuple[Enum, ...]:
-    """All states that a transition can lead to: one, or two that depend on what is left."""
-    return (leads,) if isinstance(leads, Enum) else (leads.none, leads.some)
 
 
 def _row(state: State) -> str:
@@ -250,7 +243,7 @@ def _stages() -> Iterator[str]:
 
 
 def _leads_to(leads: Any) -> str:
-    return " or ".join(f"`{state.value}`" for state in _outcomes(leads))
+    return " or ".join(f"`{state.value}`" for state in outcomes(leads))
 
 
 def with_examples(page: str) -> str:

@@ -199,7 +199,7 @@ class Client(VaultOwner[Process, OrderRequest]):
 
     async def _registers(self) -> None:
         async def registers(process: Process) -> Answer:
-            return {"kind": "registered" if await process.orders.register_vault(self.wallet) else "known"}
+            return {"kind": "registered" if await process.registry.register(self.wallet) else "known"}
 
         await self.ask("register", None, "", registers)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from countermand.kernel.ports import CommitUnknown, Epoch, EventRow, JournalRow, Unavailable
 from countermand.orders.shards import TRIGGER_SHARD
-from countermand.orders.trigger.ports import OrderRow, TriggerRows, VaultRow, WatermarkRow
+from countermand.orders.trigger.ports import OrderRow, TriggerRows, WatermarkRow
 from countermand.orders.trigger.records import SHOWN
+from countermand.orders.vaults.registry import VaultRow
 from countermand.services.transactions.client_transactions import BuildRow
 from countermand.values.identity import Mint, Wallet
 from countermand.values.instant import Instant
@@ -136,10 +137,10 @@ class MemoryBuilds:
             self._database.builds.setdefault(row.digest, row)
         await self._faults.at(AFTER_COMMIT)
 
-    async def find(self, digest: bytes) -> bytes | None:
+    async def find(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
         await self._faults.at(BEFORE_READ)
-        row = self._database.builds.get(digest)
-        return None if row is None else row.body
+        builds = self._database.builds
+        return {digest: builds[digest].body for digest in digests if digest in builds}
 
     async def newest(self, blocks: int) -> Sequence[bytes]:
         await self._faults.at(BEFORE_READ)
@@ -154,7 +155,7 @@ class MemoryBuilds:
 
 
 class MemoryVaults:
-    """`orders.trigger.ports.VaultStore` on a `MemoryDatabase`."""
+    """`orders.vaults.registry.VaultStore` on a `MemoryDatabase`."""
 
     def __init__(self, database: MemoryDatabase, faults: Faults | None = None) -> None:
         self._database = database

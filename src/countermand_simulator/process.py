@@ -14,10 +14,11 @@ from countermand.orders.shards import CHAIN_SHARD, TRIGGER_SHARD, BucketOwners
 from countermand.orders.trigger.model.decide import OrderCommand
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import TriggerRefused
-from countermand.orders.trigger.ports import Store, Transactions, VaultStore
+from countermand.orders.trigger.ports import Store, Transactions
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
+from countermand.orders.vaults.registry import VaultRegistry, VaultStore
 from countermand.orders.vaults.shard import Decided
 from countermand.services.prices import Prices, PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
@@ -141,9 +142,8 @@ class Process(SimulatedProcess):
         self.shard.stepped = lambda what: world.stepped(self.name, what)
         self.outbox = parts.outbox(self.shard, transactions, clock, confirm_ms)
         ids = MixedIds(seed, world.older_ids)
-        self.orders = parts.orders(
-            self.shard, self.outbox, transactions, store, world.vaults_for(self), clock, ids, confirm_ms
-        )
+        self.orders = parts.orders(self.shard, self.outbox, transactions, store, clock, ids, confirm_ms)
+        self.registry = VaultRegistry(world.vaults_for(self), self.shard.now)
         outside = world.rounds_for(self)
         rounds_ids = MixedIds(seed + _ROUNDS_IDS, world.older_ids)
         self._rounds = None if outside is None else Rounds(parts.rounds, outside, clock, self.prices, rounds_ids)

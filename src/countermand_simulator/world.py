@@ -13,9 +13,10 @@ from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.ports import OrderRow as RoundsRow
 from countermand.orders.shards import CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import OrderRow, Store, Transactions, VaultRow, VaultStore
+from countermand.orders.trigger.ports import OrderRow, Store, Transactions
 from countermand.orders.vaults.ports import CraftRow
 from countermand.orders.vaults.ports import CraftRow as RoundsCraftRow
+from countermand.orders.vaults.registry import VaultRow, VaultStore
 from countermand.services.prices import PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node

@@ -38,7 +38,7 @@ async def store(database_url: str) -> AsyncIterator[PostgresStore]:
 async def business(venue: House) -> None:
     alice = await venue.wallet()
     wallet = Wallet(str(alice.pubkey()))
-    await venue.orders.register_vault(wallet)
+    await venue.registry.register(wallet)
     await venue.placed(alice, above(200))
     await venue.prices.set({SOL.mint: dollars(205)}, at_once=True)
     await venue.settled()

@@ -8,8 +8,9 @@ import pytest_asyncio
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
 from countermand.orders.shards import BucketOwners
-from countermand.orders.trigger.ports import OrderRow, Sort, Store, TriggerBatch, TriggerRows, VaultRow
+from countermand.orders.trigger.ports import OrderRow, Sort, Store, TriggerBatch, TriggerRows
 from countermand.orders.vaults.ports import CraftRow, HistoryQuery, StoredHistory, StoredOrder
+from countermand.orders.vaults.registry import VaultRow
 from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_hinted_by, bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.orders.trigger.ports import VaultRow
+from countermand.orders.vaults.registry import VaultRow
 from countermand.services.transactions.client_transactions import BuildRow
 from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.vaults_postgres import PostgresVaults
@@ -47,11 +47,10 @@ async def test_builds_are_kept_for_as_long_as_it_is_said(stores: Stores) -> None
     again = replace(row(1, 700), body=b"other")
     await builds.add([row(1, 500), row(2, 600), again])
     await builds.add([again])
-    assert await builds.find(b"digest 1") == b'{"build":1}', "the first one stays"
+    assert await builds.find([b"digest 1"]) == {b"digest 1": b'{"build":1}'}, "the first one stays"
     await builds.delete_below(501)
-    assert await builds.find(b"digest 1") is None
-    assert await builds.find(b"digest 2") == b'{"build":2}'
-    assert await builds.find(b"digest 3") is None
+    asked = [b"digest 1", b"digest 2", b"digest 3"]
+    assert await builds.find(asked) == {b"digest 2": b'{"build":2}'}
 
 
 async def test_a_vault_is_registered_once(stores: Stores) -> None:
@@ -78,6 +77,6 @@ async def test_without_a_database_nothing_is_refused_and_nothing_claimed(
     for writing in (builds.add([row(1, 5)]), vaults.add([VaultRow(ALICE, Bucket(7), Instant(5))])):
         with pytest.raises(CommitUnknown):
             await writing
-    for asking in (builds.find(b"digest 1"), builds.newest(150), vaults.find([ALICE])):
+    for asking in (builds.find([b"digest 1"]), builds.newest(150), vaults.find([ALICE])):
         with pytest.raises(Unavailable):
             await asking

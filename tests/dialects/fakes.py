@@ -40,9 +40,10 @@ from countermand.orders.trigger.model.lifecycle import ACTIVE
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
-from countermand.orders.trigger.records import HistoryEntry, history_of, told_of
+from countermand.orders.trigger.records import HistoryEntry, history_of, trigger_record
 from countermand.orders.trigger.service import OrderRequest, TriggerService, TriggerView
 from countermand.orders.vaults.ports import HistoryQuery
+from countermand.orders.vaults.registry import VaultRegistry
 from countermand.orders.vaults.service import (
     Cancelling,
     ConfirmAnswer,
@@ -209,7 +210,7 @@ class FakeOrders(TriggerService):
         for order_id, event in happened:
             group = self.desk.apply(order_id, event, now)
             shown = self.shown.setdefault(order_id, [])
-            shown[:0] = history_of(told_of(group, event, command, now))
+            shown[:0] = history_of(trigger_record(group, event, command, now))
         return self.desk.groups[command.order_id], bool(happened)
 
     def observe(self, mint: str, dollars: int) -> None:
@@ -246,16 +247,6 @@ class FakeOrders(TriggerService):
     def fail_fill(self, order_id: OrderId) -> None:
         group = self.desk.groups[order_id]
         self.decide(AbandonFill(order_id, "no quote", group.version))
-
-    async def vault_registered_at(self, wallet: Wallet) -> Instant | None:
-        self._fail()
-        return self.vaults.get(wallet)
-
-    async def register_vault(self, wallet: Wallet) -> bool:
-        self._fail()
-        new = wallet not in self.vaults
-        self.vaults.setdefault(wallet, self.fake_clock.now())
-        return new
 
     async def build_deposit(
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
@@ -478,6 +469,23 @@ class User:
         return seen
 
 
+class FakeRegistry(VaultRegistry):
+    """It keeps what it knows beside the fake orders, and fails as they do."""
+
+    def __init__(self, orders: FakeOrders) -> None:
+        self._orders = orders
+
+    async def registered_at(self, wallet: Wallet) -> Instant | None:
+        self._orders._fail()
+        return self._orders.vaults.get(wallet)
+
+    async def register(self, wallet: Wallet) -> bool:
+        self._orders._fail()
+        new = wallet not in self._orders.vaults
+        self._orders.vaults.setdefault(wallet, self._orders.fake_clock.now())
+        return new
+
+
 @dataclass
 class FakeVenue:
     clock: FakeClock = field(default_factory=FakeClock)
@@ -491,6 +499,7 @@ class FakeVenue:
         self.prices = {Mint(SOL): UsdPrice(150 * 10**12), Mint(USDC): UsdPrice(10**12), Mint(USDT): UsdPrice(10**12)}
         venue = TriggerV2Context(
             orders=self.orders,
+            registry=FakeRegistry(self.orders),
             dca=cast(Any, None),
             vaults=FakeVaults(),
             vault_id_of=lambda _: "x7qm2p9rk4vt8wz1nb3jc5yd6",

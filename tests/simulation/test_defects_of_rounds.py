@@ -142,11 +142,12 @@ def any_quote_is_taken() -> AbstractContextManager[Any]:
 # --- a refund that is not what is left
 
 
-def returns_all_but_one(*resolved: Any) -> Any:
+def returns_one_too_many(*resolved: Any) -> Any:
+    """Of its own funds an order's life lets no unit be forgotten; of dust it knows only what is told."""
     event: Any = REAL_WITHDRAWAL_RESOLVED(*resolved)
     if not isinstance(event, WithdrawalLanded):
         return event
-    return replace(event, withdrawn=BaseUnits(max(0, event.withdrawn.units - 1)))
+    return replace(event, dust=event.dust + BaseUnits(1))
 
 
 REAL_WITHDRAWAL_RESOLVED = deciding.withdrawal_resolved
@@ -206,7 +207,9 @@ DEFECTS = {
         Claim.ROUND_IN_BAND, patched=lambda: patch.object(PriceBand, "holds", holds_whatever_comes)
     ),
     "a round at any price": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
-    "a refund that forgets a unit": Defect(Claim.CONSERVED, patched=_rule("withdrawal_resolved", returns_all_but_one)),
+    "a refund that tells a unit too much": Defect(
+        Claim.CONSERVED, patched=_rule("withdrawal_resolved", returns_one_too_many)
+    ),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=_rule("_confirm_cancel", signs_again)),
     "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, _parts(outbox=ForgetfulOutbox), first=1_001),
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, _parts(shard=HastyShard)),

@@ -30,6 +30,7 @@ from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.trigger.work import TriggerOutbox
+from countermand.orders.vaults.registry import VaultRegistry
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.liquidity.routing import Router
 from countermand.services.transactions.blockhashes import RecentBlockhash
@@ -44,6 +45,7 @@ class TriggerServices(Struct, frozen=True):
     custody: VaultCustody
     transactions: TriggerTransactions
     orders: TriggerService
+    registry: VaultRegistry
     sessions: auth.WalletSessions
     challenges: auth.Challenges
 
@@ -138,7 +140,8 @@ def _trigger_services(infra: Infrastructure, blockhashes: RecentBlockhash, route
         outbox=outbox,
         custody=custody,
         transactions=transactions,
-        orders=TriggerService(shard, outbox, transactions, store, infra.stores.vaults, clock, infra.ids, patience_ms),
+        orders=TriggerService(shard, outbox, transactions, store, clock, infra.ids, patience_ms),
+        registry=VaultRegistry(infra.stores.vaults, shard.now),
         sessions=auth.WalletSessions(keys.jwt_secret(), clock, infra.incarnation),
         challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
     )

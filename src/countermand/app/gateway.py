@@ -129,6 +129,7 @@ def _trigger(families: Families, no_creates: str | None) -> Resources:
     infra, trigger = families.infrastructure, families.trigger
     context = TriggerV2Context(
         orders=trigger.orders,
+        registry=trigger.registry,
         dca=families.dca.orders,
         vaults=trigger.transactions,
         vault_id_of=infra.keys.vault_id_of,

@@ -11,7 +11,6 @@ from countermand.orders.book.model.decide import decide
 from countermand.orders.book.model.events import Traded
 from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import FEES
-from countermand.orders.book.model.lifecycle import IllegalBookTransition
 from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.model.order import OrderId
 from countermand.orders.book.records import records_of
@@ -24,6 +23,7 @@ from countermand.orders.book.rows import (
     order_row,
     trade_row,
 )
+from countermand.values.transitions import IllegalTransition
 
 
 class BookReplay:
@@ -47,7 +47,7 @@ class BookReplay:
         for event in entry.events:
             try:
                 self.exchange.apply(event, entry.at)
-            except IllegalBookTransition as problem:
+            except IllegalTransition as problem:
                 raise ValueError(str(problem)) from problem
             records.extend(records_of(self.exchange, event, entry.command, entry.at))
             if isinstance(event, Traded):

@@ -13,13 +13,13 @@ from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
 from countermand.orders.vaults.journal import JournalBodies, VaultEntry
 from countermand.orders.vaults.model.events import DepositLanded, FillLanded, SweepDone, WithdrawalLanded
-from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.orders.vaults.model.order import Phase, VaultOrder
 from countermand.orders.vaults.ports import VaultOrderRow
 from countermand.orders.vaults.state import VaultDeposit
 from countermand.values.identity import Address, Mint, OrderId, RequestId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.transitions import IllegalTransition
 
 Order = TypeVar("Order", bound=VaultOrder)
 Command = TypeVar("Command")

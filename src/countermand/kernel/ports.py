@@ -71,7 +71,10 @@ class JournalRow(Struct, frozen=True):
 
 
 class EventRecord(Struct, frozen=True):
-    """What one event was to one order, as readers are told of it. `body` is JSON, and says by itself all of it."""
+    """What one event was to one order, as readers are told of it. `body` is JSON, and says by itself all of it.
+
+    Its `cause`, and its `reason` if there is one, are repeated in the log.
+    """
 
     wallet: str
     """The wallet or the account whose order it is."""

@@ -17,7 +17,8 @@ from msgspec import Struct
 from countermand.kernel.ports import Batch
 from countermand.orders.book.rows import BookRows
 from countermand.orders.dca.ports import DcaRows
-from countermand.orders.trigger.ports import TriggerRows, VaultRow
+from countermand.orders.trigger.ports import TriggerRows
+from countermand.orders.vaults.registry import VaultRow
 from countermand.services.prices import PriceStore
 from countermand.services.transactions.client_transactions import BuildRow
 from countermand.solana.port import (

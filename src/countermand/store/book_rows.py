@@ -1,88 +1,72 @@
-"""How a venue with order books is written, see `store.writer.Family`."""
+"""How a venue with order books is written, see `store.writer.FamilyStatements`."""
 
 from typing import Any, Final
 
 from countermand.orders.book.rows import BookRows
-from countermand.store.writer import FamilyStatements
+from countermand.store.rows_inserted import as_columns, inserted
+from countermand.store.writer import FIRST_PARAMETER, FamilyStatements
 
-_ORDERS: Final = """
-INSERT INTO book_orders (shard, id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at,
-                         body)
-SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($18::bigint[], $19::text[], $20::bigint[], $21::uuid[], $22::text[], $23::text[], $24::text[], $25::text[],
-           $26::text[], $27::text[], $28::boolean[], $29::bigint[], $30::bytea[]) AS added
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, live = excluded.live, body = excluded.body
-"""
-_TRADES: Final = """
-INSERT INTO book_trades (shard, id, market, at, ticks, lots, buyer, seller, buy_order, sell_order, body)
-SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($31::bigint[], $32::text[], $33::bigint[], $34::bigint[], $35::bigint[], $36::text[], $37::text[],
-           $38::bigint[], $39::bigint[], $40::bytea[]) AS added
-"""
-_BALANCES: Final = """
-INSERT INTO book_balances (shard, account, currency, available, locked)
-SELECT fence.shard, added.account, added.currency, added.available::numeric, added.locked::numeric
-FROM fence CROSS JOIN
-    unnest($41::text[], $42::text[], $43::text[], $44::text[]) AS added (account, currency, available, locked)
-ON CONFLICT (shard, account, currency) DO UPDATE SET available = excluded.available, locked = excluded.locked
-"""
-_DRAFTS: Final = """
-INSERT INTO book_drafts (shard, nonce, account, expires_at, body)
-SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($45::bigint[], $46::text[], $47::bigint[], $48::bytea[]) AS added
-"""
-_STANDING: Final = """
+_ORDER: Final = {
+    "id": "bigint",
+    "account": "text",
+    "nonce": "bigint",
+    "uuid": "uuid",
+    "market": "text",
+    "base": "text",
+    "quote": "text",
+    "kind": "text",
+    "side": "text",
+    "state": "text",
+    "live": "boolean",
+    "created_at": "bigint",
+    "body": "bytea",
+}
+_TRADE: Final = {
+    "id": "bigint",
+    "market": "text",
+    "at": "bigint",
+    "ticks": "bigint",
+    "lots": "bigint",
+    "buyer": "text",
+    "seller": "text",
+    "buy_order": "bigint",
+    "sell_order": "bigint",
+    "body": "bytea",
+}
+_BALANCE: Final = {"account": "text", "currency": "text", "available": "numeric", "locked": "numeric"}
+_DRAFT: Final = {"nonce": "bigint", "account": "text", "expires_at": "bigint", "body": "bytea"}
+
+_OF_ORDERS, _OF_TRADES, _OF_BALANCES, _OF_DRAFTS = map(as_columns, (_ORDER, _TRADE, _BALANCE, _DRAFT))
+_TRADES_AT: Final = FIRST_PARAMETER + len(_ORDER)
+_BALANCES_AT: Final = _TRADES_AT + len(_TRADE)
+_DRAFTS_AT: Final = _BALANCES_AT + len(_BALANCE)
+_COUNTERS_AT: Final = _DRAFTS_AT + len(_DRAFT)
+_COUNTERS: Final = f"""
 INSERT INTO book_counters (shard, body)
-SELECT fence.shard, $49::bytea FROM fence WHERE $49::bytea IS NOT NULL
+SELECT fence.shard, ${_COUNTERS_AT}::bytea FROM fence WHERE ${_COUNTERS_AT}::bytea IS NOT NULL
 ON CONFLICT (shard) DO UPDATE SET body = excluded.body
-"""
+"""  # noqa: S608
 
 
 def _arguments(rows: BookRows) -> tuple[Any, ...]:
-    orders, trades, balances, drafts = rows.orders, rows.trades, rows.balances, rows.drafts
     return (
-        [row.id for row in orders],
-        [row.account for row in orders],
-        [row.nonce for row in orders],
-        [row.uuid for row in orders],
-        [row.market for row in orders],
-        [row.base for row in orders],
-        [row.quote for row in orders],
-        [row.kind for row in orders],
-        [row.side for row in orders],
-        [row.state for row in orders],
-        [row.live for row in orders],
-        [row.created_at for row in orders],
-        [row.body for row in orders],
-        [row.id for row in trades],
-        [row.market for row in trades],
-        [row.at for row in trades],
-        [row.ticks for row in trades],
-        [row.lots for row in trades],
-        [row.buyer for row in trades],
-        [row.seller for row in trades],
-        [row.buy_order for row in trades],
-        [row.sell_order for row in trades],
-        [row.body for row in trades],
-        [row.account for row in balances],
-        [row.currency for row in balances],
-        [str(row.available) for row in balances],
-        [str(row.locked) for row in balances],
-        [row.nonce for row in drafts],
-        [row.account for row in drafts],
-        [row.expires_at for row in drafts],
-        [row.body for row in drafts],
+        *_OF_ORDERS(rows.orders),
+        *_OF_TRADES(rows.trades),
+        *_OF_BALANCES(rows.balances),
+        *_OF_DRAFTS(rows.drafts),
         rows.counters,
     )
 
 
 BOOK_FAMILY: Final = FamilyStatements(
     {
-        "order_rows": _ORDERS,
-        "trade_rows": _TRADES,
-        "balance_rows": _BALANCES,
-        "draft_rows": _DRAFTS,
-        "standing_rows": _STANDING,
+        "order_rows": inserted("book_orders", _ORDER, FIRST_PARAMETER)
+        + " ON CONFLICT (id) DO UPDATE SET state = excluded.state, live = excluded.live, body = excluded.body",
+        "trade_rows": inserted("book_trades", _TRADE, _TRADES_AT),
+        "balance_rows": inserted("book_balances", _BALANCE, _BALANCES_AT) + " ON CONFLICT (shard, account, currency)"
+        " DO UPDATE SET available = excluded.available, locked = excluded.locked",
+        "draft_rows": inserted("book_drafts", _DRAFT, _DRAFTS_AT),
+        "counters_row": _COUNTERS,
     },
     (
         "DELETE FROM book_orders WHERE shard = $1",

@@ -1,6 +1,6 @@
 """Transactions that were built for users, in PostgreSQL: by the hash of their message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from countermand.services.transactions.client_transactions import BuildRow
@@ -11,7 +11,7 @@ INSERT INTO builds (digest, request_id, last_valid_height, body)
 SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::bigint[], $4::bytea[])
 ON CONFLICT (digest) DO NOTHING
 """
-_FIND: Final = "SELECT body FROM builds WHERE digest = $1"
+_FIND: Final = "SELECT digest, body FROM builds WHERE digest = ANY ($1)"
 _NEWEST: Final = """
 SELECT body FROM builds
 WHERE last_valid_height >= (SELECT max(last_valid_height) FROM builds) - $1::bigint AND body <> ''
@@ -36,10 +36,9 @@ class PostgresBuilds:
                 [row.body for row in rows],
             )
 
-    async def find(self, digest: bytes) -> bytes | None:
+    async def find(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
         with asking():
-            body: bytes | None = await self._pool.fetchval(_FIND, digest)
-        return body
+            return {row["digest"]: row["body"] for row in await self._pool.fetch(_FIND, digests)}
 
     async def newest(self, blocks: int) -> Sequence[bytes]:
         with asking():

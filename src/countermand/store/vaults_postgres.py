@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from countermand.orders.trigger.ports import VaultRow
+from countermand.orders.vaults.registry import VaultRow
 from countermand.store.connections import LOAD_S, Pool, asking, committing
 from countermand.values.identity import Wallet
 from countermand.values.instant import Instant
@@ -18,7 +18,7 @@ _CLEAR: Final = "DELETE FROM vaults"
 
 
 class PostgresVaults:
-    """`orders.trigger.ports.VaultStore`."""
+    """`orders.vaults.registry.VaultStore`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -88,7 +88,7 @@ class BookHouse:
 async def book_house(
     store: BookStore, markets: tuple[Market, ...] = MARKETS, clock: VenueClock | None = None
 ) -> AsyncIterator[BookHouse]:
-    """One term of office. Leaving it is a crash: nothing is drained."""
+    """One life of a venue. Leaving it is a crash: nothing is drained."""
     clock, faults = clock or VenueClock(), MatchesFail()
     shard = BookShard(BOOK_SHARD, store, clock, markets, faults)
     running = asyncio.create_task(shard.run())

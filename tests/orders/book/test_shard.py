@@ -582,7 +582,7 @@ async def test_an_order_is_shown_with_its_trades_by_both_its_names_to_its_owner_
 
 
 @under_virtual_time
-async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_a_turn_ends_the_epoch_and_nothing_of_it_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened() as it:
         drafts = [await it.house.draft(ALICE, BUY, 100, 1) for _ in range(3)]
         it.trouble.hold(BEFORE_COMMIT)

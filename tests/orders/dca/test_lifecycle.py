@@ -17,11 +17,12 @@ from countermand.orders.dca.model.lifecycle import (
     work_due,
 )
 from countermand.orders.dca.model.order import DcaOrder, DcaPlan, State
-from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
+from countermand.orders.vaults.model.work import Work
 from countermand.values.holding import Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, U64_MAX, BaseUnits, TotalUnits
 from countermand.values.transactions import AttemptKind
+from countermand.values.transitions import IllegalTransition, outcomes
 from tests.orders.dca.samples import (
     DEPOSITED,
     HOUR_MS,
@@ -155,6 +156,14 @@ def test_no_unit_leaves_twice() -> None:
     before = order(State.EXECUTING, posted=BaseUnits(700))
     with pytest.raises(Overdrawn):
         evolve(before, EVENTS[events.FillLanded], LATER)
+
+
+def test_a_cancelled_order_leaves_nothing_behind() -> None:
+    before = of_state(State.WITHDRAWING)
+    assert evolve(before, EVENTS[events.WithdrawalLanded], LATER).remaining == NOTHING
+    less = events.WithdrawalLanded(TXID, BaseUnits(999), NOTHING, closed=True)
+    with pytest.raises(AssertionError, match="1 units of its deposit are left"):
+        evolve(before, less, LATER)
 
 
 def test_a_postponed_round_waits_for_its_pause_and_a_rescheduled_one_begins_anew() -> None:

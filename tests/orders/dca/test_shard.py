@@ -11,7 +11,7 @@ from countermand.orders.dca.journal import BODIES
 from countermand.orders.dca.model.live_orders import LiveOrders
 from countermand.orders.dca.model.order import State
 from countermand.orders.dca.model.refusals import DcaRefusal, DcaRefused
-from countermand.orders.dca.records import decode_told, history_of
+from countermand.orders.dca.records import decode_dca_record, history_of
 from countermand.orders.shards import DCA_SHARD
 from countermand.orders.vaults.shard import Decided
 from countermand.values.identity import OrderId, RequestId
@@ -257,7 +257,7 @@ async def test_an_owner_is_shown_what_happened() -> None:
     async with workbench() as it:
         await lived(it)
         records = [row.record for row in it.store.database.shard(DCA_SHARD).events.values()]
-    entries = [entry for record in records for entry in history_of(decode_told(record.body))]
+    entries = [entry for record in records for entry in history_of(decode_dca_record(record.body))]
     assert [(entry.kind, entry.succeeded, entry.rescheduled, entry.round, entry.tries) for entry in entries] == [
         ("deposit", True, False, None, None),
         ("fill", False, True, 1, 0),

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,9 +172,8 @@ class Drawer:
         for row in rows:
             self.rows.setdefault(row.digest, row)
 
-    async def find(self, digest: bytes) -> bytes | None:
-        row = self.rows.get(digest)
-        return None if row is None else row.body
+    async def find(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        return {digest: self.rows[digest].body for digest in digests if digest in self.rows}
 
     async def newest(self, blocks: int) -> Sequence[bytes]:
         since = max((row.last_valid_height for row in self.rows.values()), default=0) - blocks

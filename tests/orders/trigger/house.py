@@ -20,6 +20,7 @@ from countermand.orders.trigger.service import OrderRequest, TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.trigger.work import TriggerOutbox
+from countermand.orders.vaults.registry import VaultRegistry
 from countermand.orders.vaults.service import PlaceAnswer, Placed
 from countermand.sandbox.faults import FaultyChain, WorldFaults
 from countermand.sandbox.pool import SandboxPool, sandbox_accounts
@@ -69,6 +70,7 @@ class House:
     prices: Prices
     outbox: TriggerOutbox
     orders: TriggerService
+    registry: VaultRegistry
     transactions: TriggerTransactions
     chain: EmbeddedChain
     faults: WorldFaults
@@ -145,7 +147,7 @@ def below(amount: int) -> Condition:
 async def house(
     store: PostgresStore | MemoryStore, ledger: LedgerStore | None = None, confirm_timeout_ms: int = 300
 ) -> AsyncIterator[House]:
-    """One term of a venue. Leaving it is a crash: nothing is drained."""
+    """One life of a venue. Leaving it is a crash: nothing is drained."""
     keys, tokens, clock = VaultKeys(bytes(range(32))), TokenRegistry(), VenueClock(ClockSetting())
     accounts: dict[str, AccountInfo] = {str(at): info for at, info in sandbox_accounts(keys, tokens.all()).items()}
     genesis = Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)
@@ -164,12 +166,13 @@ async def house(
     transactions = TriggerTransactions(custody, tokens, prices.price_of)
     vaults = PostgresVaults(store.readers) if isinstance(store, PostgresStore) else MemoryVaults(store.database)
     outbox = TriggerOutbox(shard, transactions, clock, confirm_timeout_ms)
-    orders = TriggerService(shard, outbox, transactions, store, vaults, clock, Ids(1), confirm_timeout_ms)
+    orders = TriggerService(shard, outbox, transactions, store, clock, Ids(1), confirm_timeout_ms)
     tasks = [asyncio.create_task(shard.run()), asyncio.create_task(outbox.run())]
     try:
         await shard.loaded()
         await prices.set(DEFAULT_PRICES, at_once=False)
-        yield House(shard, prices, outbox, orders, transactions, chain, faults, pool, clock)
+        registry = VaultRegistry(vaults, shard.now)
+        yield House(shard, prices, outbox, orders, registry, transactions, chain, faults, pool, clock)
     finally:
         for task in tasks:
             task.cancel()

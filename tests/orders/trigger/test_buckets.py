@@ -6,7 +6,7 @@ import pytest
 
 from countermand.orders.shards import ONE_TRIGGER_SHARD, TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.model.commands import PlaceOrder, RequestCancel
-from countermand.orders.trigger.rows import vault_row
+from countermand.orders.vaults.registry import vault_row
 from countermand.orders.vaults.shard import Decided
 from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_of
 from countermand.values.identity import OrderId, RequestId

@@ -19,12 +19,12 @@ from countermand.orders.trigger.model.decide import decide
 from countermand.orders.trigger.model.events import Event, OrderTriggered
 from countermand.orders.trigger.model.lifecycle import evolve, place
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, State, TriggerTerms
-from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.values.identity import Address
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
 from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
+from countermand.values.transitions import IllegalTransition
 from tests.orders.trigger.samples import (
     ALICE,
     DEPOSITED,

@@ -19,12 +19,13 @@ from countermand.orders.trigger.model.lifecycle import (
     work_due,
 )
 from countermand.orders.trigger.model.order import OrderGroup, State
-from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
+from countermand.orders.vaults.model.work import Work
 from countermand.values.holding import Holding, Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, U64_MAX, BaseUnits, TotalUnits
 from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind, digest_of
+from countermand.values.transitions import IllegalTransition, outcomes
 from countermand.values.withdrawal import FORMER_CRAFTS_MAX
 from tests.orders.trigger.samples import (
     DEPOSITED,
@@ -165,7 +166,16 @@ def test_a_newer_craft_supersedes_the_older_and_remembers_a_few() -> None:
     assert former == [digest_of(b"%d" % n) for n in range(99 - FORMER_CRAFTS_MAX, 99)]
 
 
-def test_nobody_withdraws_twice() -> None:
+def test_a_cancelled_order_leaves_nothing_behind() -> None:
+    less = events.WithdrawalLanded(TXID, BaseUnits(999), NOTHING, closed=True)
+    with pytest.raises(AssertionError, match="1 units of its deposit are left"):
+        evolve(withdrawing(), less, LATER)
+    rest = Holding(BaseUnits(300), posted=BaseUnits(100))
+    with pytest.raises(AssertionError, match="some of its proceeds are left"):
+        evolve(withdrawing(proceeds=rest), EVENTS[events.WithdrawalLanded], LATER)
+
+
+def test_no_order_withdraws_twice() -> None:
     with pytest.raises(Overdrawn):
         evolve(withdrawing(voided=DEPOSITED), EVENTS[events.WithdrawalLanded], LATER)
 

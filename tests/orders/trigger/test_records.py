@@ -7,7 +7,7 @@ import pytest
 
 from countermand.kernel import telemetry
 from countermand.kernel.ports import CommitUnknown, EventRow
-from countermand.orders.trigger.records import decode_told
+from countermand.orders.trigger.records import decode_trigger_record
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT
 from tests.orders.trigger.stubs import Trouble, quiet, under_virtual_time, workbench
 
@@ -26,7 +26,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
 
 
 def names(told: Told) -> list[tuple[int, str, str]]:
-    return [(row.seq, row.record.kind, decode_told(row.record.body).cause) for row in told]
+    return [(row.seq, row.record.kind, decode_trigger_record(row.record.body).cause) for row in told]
 
 
 def test_an_event_is_told_with_its_entry_and_its_cause_once_it_is_committed(told: Told) -> None:

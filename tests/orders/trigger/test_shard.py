@@ -1,6 +1,7 @@
 """The shard: what leaves it, and when; what it forgets, and how it finds it again."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -13,6 +14,7 @@ from countermand.orders.trigger.model.commands import ResolveAttempt
 from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE, LiveOrders
 from countermand.orders.trigger.model.order import State
 from countermand.orders.trigger.model.refusals import TriggerRefusal, TriggerRefused
+from countermand.orders.vaults.ports import OrderBody
 from countermand.orders.vaults.shard import Decided
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
@@ -168,6 +170,38 @@ async def test_commands_that_race_for_a_forgotten_order_load_it_once_and_come_on
 
 
 @under_virtual_time
+async def test_an_order_is_not_forgotten_while_an_older_state_of_it_is_being_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with workbench() as it:
+        it.shard.dormant_kept = 0
+        await it.opens()
+        before = await it.shard.submit(cancelling())
+        assert isinstance(before, Decided)
+        assert not it.has("order")
+        may_end, reads, read = asyncio.Event(), list[int](), it.shard._orders._read
+
+        async def second_one_is_late(order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
+            reads.append(len(order_ids))
+            found = await read(order_ids)
+            if len(reads) == 2:
+                await may_end.wait()
+            return found
+
+        monkeypatch.setattr(it.shard._orders, "_read", second_one_is_late)
+        first = asyncio.create_task(it.shard.submit(cancelling()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        second = asyncio.create_task(it.shard.submit(cancelling()))
+        answers = [await first]
+        assert reads == [1, 1], "the second one reads what is older than what the first one has committed"
+        may_end.set()
+        answers.append(await second)
+        versions = [answer.order.version for answer in answers if isinstance(answer, Decided)]
+        assert versions == [before.order.version + 1, before.order.version + 2]
+
+
+@under_virtual_time
 async def test_two_creates_of_one_order_at_once_place_it_once() -> None:
     trouble = Trouble()
     async with workbench(trouble=trouble) as it:
@@ -182,8 +216,8 @@ async def test_two_creates_of_one_order_at_once_place_it_once() -> None:
 
 
 @under_virtual_time
-async def test_a_load_that_ends_in_another_term_is_not_believed() -> None:
-    """Between the read and its arrival the term ended: the new one must read for itself."""
+async def test_a_read_that_ends_in_another_epoch_is_not_believed() -> None:
+    """Between the read and its arrival the epoch ended: the new one must read for itself."""
     trouble = Trouble()
     async with workbench(trouble=trouble) as it:
         it.shard.dormant_kept = 0
@@ -349,7 +383,7 @@ async def test_whoever_waits_for_a_shard_that_is_stopped_is_told() -> None:
 
 
 @under_virtual_time
-async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_a_turn_ends_the_epoch_and_nothing_of_it_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     trouble = Trouble()
     async with workbench(trouble=trouble) as it:
         await it.opens("before")

@@ -12,6 +12,7 @@ from countermand.dialects.trigger_v2.envelope import UNAUTHORIZED, error
 from countermand.dialects.trigger_v2.wire import VaultAnswer
 from countermand.orders.dca.service import DcaService
 from countermand.orders.trigger.service import TriggerService
+from countermand.orders.vaults.registry import VaultRegistry
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
@@ -31,6 +32,7 @@ class TriggerV2Context(Struct, frozen=True):
     """What the endpoints work on."""
 
     orders: TriggerService
+    registry: VaultRegistry
     dca: DcaService
     vaults: Vaults
     vault_id_of: Callable[[Wallet], str]

@@ -131,7 +131,7 @@ class VaultResource:
     @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         wallet = self._context.wallet(req)
-        if await self._context.orders.vault_registered_at(wallet) is None:
+        if await self._context.registry.registered_at(wallet) is None:
             return error(404, "Vault not found")
         return Answer(encode(self._context.vault_answer(wallet)))
 
@@ -146,7 +146,7 @@ class RegisterResource:
         wallet = self._context.wallet(req)
         vault = self._context.vault_answer(wallet)
         try:
-            registered = await self._context.orders.register_vault(wallet)
+            registered = await self._context.registry.register(wallet)
         except CommitUnknown:
             return RESPONDER.outcome_unknown
         if registered:
@@ -165,7 +165,7 @@ class CraftResource:
         asked = _CRAFT.read(body)
         family, amount = translate.check_craft(asked)
         context.check_user("userAddress", asked.user_address, wallet)
-        if await context.orders.vault_registered_at(wallet) is None:
+        if await context.registry.registered_at(wallet) is None:
             return error(403, "Vault not found")
         input_mint, output_mint = Mint(asked.input_mint), Mint(asked.output_mint)
         sold, _ = translate.check_pair(input_mint, output_mint, context.tokens.get)

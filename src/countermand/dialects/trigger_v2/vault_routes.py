@@ -1,7 +1,8 @@
 """What the endpoints of trigger orders and of recurring orders answer alike: the funds of both are in vaults."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Generic, Protocol, TypeVar
+from enum import Enum
+from typing import Final, Generic, Protocol, TypeVar
 
 from falcon.asgi import Request
 
@@ -25,15 +26,15 @@ WITHDRAWAL_NOT_BUILT: Final = error(
     500, "Order will not fill any more, but its withdrawal could not be built. Please initiate cancel again."
 )
 
-Refused = TypeVar("Refused", bound=VaultRefused[Any, Any])
-Refused_co = TypeVar("Refused_co", bound=VaultRefused[Any, Any], covariant=True)
+Refused = TypeVar("Refused", bound=VaultRefused[Enum, Enum])
+Refused_co = TypeVar("Refused_co", bound=VaultRefused[Enum, Enum], covariant=True)
 
 
 async def unplaced(context: TriggerV2Context, wallet: Wallet, why: NotLanded | DepositUnknown) -> Answer:
     """Why there is no order, though it was not refused."""
     if isinstance(why, NotLanded):
         return _DEPOSIT_NOT_LANDED
-    registered = await context.orders.vault_registered_at(wallet)
+    registered = await context.registry.registered_at(wallet)
     return error(400, "Vault not found") if registered is None else _NO_DEPOSIT
 
 

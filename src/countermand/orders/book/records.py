@@ -5,7 +5,7 @@ market, times milliseconds since the epoch. A trade has a record for each of its
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.order import BUY, BookOrder, OrderId
 from countermand.orders.book.words import book_reason
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 
 class BookRecordTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -66,14 +67,10 @@ def orders_of(event: OrderEvent) -> tuple[OrderId, ...]:
 
 
 def _record(order: BookOrder, event: OrderEvent, command: Command, at: Instant) -> BookRecord:
-    reason = book_reason(order, event, command)
-    return BookRecord(EVENTS.name_of(event), at, COMMANDS.name_of(command), reason, **_details(order, event))
-
-
-def _details(order: BookOrder, event: OrderEvent) -> dict[str, Any]:
+    record = BookRecord(EVENTS.name_of(event), at, COMMANDS.name_of(command), book_reason(order, event, command))
     match event:
         case events.BookOrderPlaced(terms=terms):
-            record = BookRecordTerms(
+            told = BookRecordTerms(
                 terms.market,
                 terms.side.value,
                 terms.kind.value,
@@ -81,16 +78,17 @@ def _details(order: BookOrder, event: OrderEvent) -> dict[str, Any]:
                 None if terms.price is None else terms.price.ticks,
                 None if terms.stop is None else terms.stop.ticks,
             )
-            return {"terms": record}
+            return replace(record, terms=told)
         case events.Traded():
             is_buyer = event.buy.order_id == order.id
-            return {
-                "trade_id": event.trade_id,
-                "ticks": event.price.ticks,
-                "lots": event.lots.lots,
-                "taker": (event.taker is BUY) is is_buyer,
-            }
+            return replace(
+                record,
+                trade_id=event.trade_id,
+                ticks=event.price.ticks,
+                lots=event.lots.lots,
+                taker=(event.taker is BUY) is is_buyer,
+            )
         case events.BookOrderReduced():
-            return {"lots": event.lots.lots}
+            return replace(record, lots=event.lots.lots)
         case _:
-            return {}
+            return record

@@ -3,7 +3,7 @@
 `at` is the block's time in milliseconds since the epoch. A story begins with the order's terms.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -17,6 +17,7 @@ from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.rows import family_of
 from countermand.orders.chain.words import chain_reason
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 CAUSE: Final = "transaction"
 
@@ -50,23 +51,22 @@ def record_of(order: IndexedOrder, event: Event, landed: TransactionLanded) -> E
         family=family_of(order).value,
         opened_by=order.opened_by,
         reason=chain_reason(event),
-        **_amounts(event),
     )
-    return EventRecord(order.owner, order.address, record.event, encode(record))
+    return EventRecord(order.owner, order.address, record.event, encode(_detailed(record, event)))
 
 
-def _amounts(event: Event) -> dict[str, Any]:
+def _detailed(record: ChainRecord, event: Event) -> ChainRecord:
     match event:
         case events.LimitOpened(making=given, taking=received):
-            terms = {"input_mint": event.input_mint, "output_mint": event.output_mint}
-            return {**terms, "given": given, "received": received}
+            sold, bought = event.input_mint, event.output_mint
+            return replace(record, input_mint=sold, output_mint=bought, given=given, received=received)
         case events.RecurringOpened(deposited=given):
-            return {"input_mint": event.input_mint, "output_mint": event.output_mint, "given": given}
+            return replace(record, input_mint=event.input_mint, output_mint=event.output_mint, given=given)
         case events.LimitFilled(making=given, taking=received) | events.CycleFilled(used=given, received=received):
-            return {"given": given, "received": received}
+            return replace(record, given=given, received=received)
         case events.RecurringDeposited(amount=given):
-            return {"given": given}
+            return replace(record, given=given)
         case events.RecurringWithdrawn():
-            return {"given": event.sold, "received": event.bought}
+            return replace(record, given=event.sold, received=event.bought)
         case events.LimitCancelled() | events.RecurringClosed() | events.FillFailed():
-            return {}
+            return record

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from countermand.orders.dca.bodies import decode_order
 from countermand.orders.dca.model.order import DcaOrder
-from countermand.orders.dca.records import ToldEvent, decode_told
+from countermand.orders.dca.records import DcaRecord, decode_dca_record
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.vaults.inspection import Stories, VaultInspection
 
@@ -20,8 +20,8 @@ class DcaInspection(VaultInspection[DcaOrder]):
         super().__init__(shard, records)
         self._records = records
 
-    def _decode_told(self, body: bytes) -> ToldEvent:
-        return decode_told(body)
+    def _decode_record(self, body: bytes) -> DcaRecord:
+        return decode_dca_record(body)
 
     def _decode_order(self, body: bytes) -> DcaOrder:
         return decode_order(body)

@@ -5,7 +5,7 @@ decimal strings of US dollars, times milliseconds since the epoch.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,9 +18,11 @@ from countermand.orders.dca.model.events import Event
 from countermand.orders.dca.model.order import DcaOrder, DcaTerms, PriceBand, State
 from countermand.orders.dca.words import dca_reason
 from countermand.orders.vaults.ports import ShownEvents
+from countermand.orders.vaults.words import some_units
 from countermand.values.identity import Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice, dollars
+from countermand.values.structs import replace
 
 
 class ToldBand(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -29,7 +31,7 @@ class ToldBand(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     most: str | None = None
 
 
-class ToldTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class DcaRecordTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     input_mint: str
     output_mint: str
     amount: str
@@ -39,7 +41,7 @@ class ToldTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
     band: ToldBand | None = None
 
 
-class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class DcaRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """`version` is the order's after it. What an event does not have is left out.
 
     `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a round gave, `returned` what
@@ -63,73 +65,71 @@ class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
     tries: int | None = None
     until: Instant | None = None
     rescheduled: bool = False
-    terms: ToldTerms | None = None
+    terms: DcaRecordTerms | None = None
 
 
-_TOLD: Final = msgspec.json.Decoder(ToldEvent)
+_RECORD: Final = msgspec.json.Decoder(DcaRecord)
 
-decode_told = _TOLD.decode
+decode_dca_record = _RECORD.decode
 
 
 def record_of(before: DcaOrder | None, order: DcaOrder, event: Event, command: Command, at: Instant) -> EventRecord:
     """`before` and `order`: the order before and after the event."""
-    told = told_of(before, order, event, command, at)
-    return EventRecord(order.terms.wallet, order.id, told.event, encode(told))
+    record = dca_record(before, order, event, command, at)
+    return EventRecord(order.terms.wallet, order.id, record.event, encode(record))
 
 
-def told_of(before: DcaOrder | None, order: DcaOrder, event: Event, command: Command, at: Instant) -> ToldEvent:
-    return ToldEvent(
-        EVENTS.name_of(event),
-        at,
-        order.version,
-        COMMANDS.name_of(command),
-        dca_reason(event, command),
-        **_details(before or order, event),
-    )
+def dca_record(before: DcaOrder | None, order: DcaOrder, event: Event, command: Command, at: Instant) -> DcaRecord:
+    reason = dca_reason(event, command)
+    record = DcaRecord(EVENTS.name_of(event), at, order.version, COMMANDS.name_of(command), reason)
+    return _detailed(record, before or order, event)
 
 
-def _details(order: DcaOrder, event: Event) -> dict[str, Any]:
+def _detailed(record: DcaRecord, order: DcaOrder, event: Event) -> DcaRecord:
     """`order`: as it was before the event."""
     terms = order.terms
     match event:
         case events.OrderPlaced():
-            return {"terms": _told_terms(event.terms)}
+            return replace(record, terms=_record_terms(event.terms))
         case events.DepositLanded() | events.DepositFailed():
-            return {"signature": event.signature, "mint": terms.input_mint, "amount": str(terms.deposited.units)}
+            deposited = str(terms.deposited.units)
+            return replace(record, signature=event.signature, mint=terms.input_mint, amount=deposited)
         case events.RoundBegan():
-            return {"round": order.round_number, "tries": order.progress.failures + 1}
+            return replace(record, round=order.round_number, tries=order.progress.failures + 1)
         case events.RoundPostponed():
-            return {
-                **({} if event.signature is None else {"signature": event.signature}),
-                "mint": terms.input_mint,
-                "amount": str(order.round_amount.units),
-                "output_mint": terms.output_mint,
-                "round": order.round_number,
-                "tries": order.progress.failures + _was_tried(order),
-                "until": event.until,
-                "rescheduled": event.rescheduled,
-            }
+            return replace(
+                record,
+                signature=event.signature,
+                mint=terms.input_mint,
+                amount=str(order.round_amount.units),
+                output_mint=terms.output_mint,
+                round=order.round_number,
+                tries=order.progress.failures + _was_tried(order),
+                until=event.until,
+                rescheduled=event.rescheduled,
+            )
         case events.FillLanded():
-            return {
-                "signature": event.signature,
-                "mint": terms.input_mint,
-                "amount": str(event.used.units),
-                "output_mint": terms.output_mint,
-                "output_amount": str(event.received.units),
-                "round": order.round_number,
-                "tries": order.progress.failures + 1,
-                **_dust(event.dust),
-                **({"returned": str(event.returned.units)} if event.returned else {}),
-            }
+            return replace(
+                record,
+                signature=event.signature,
+                mint=terms.input_mint,
+                amount=str(event.used.units),
+                output_mint=terms.output_mint,
+                output_amount=str(event.received.units),
+                round=order.round_number,
+                tries=order.progress.failures + 1,
+                dust=some_units(event.dust),
+                returned=some_units(event.returned),
+            )
         case events.WithdrawalLanded():
-            moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
-            return {"signature": event.signature, **moved, **_dust(event.dust)}
+            withdrawn, dust = str(event.withdrawn.units), some_units(event.dust)
+            return replace(record, signature=event.signature, mint=terms.input_mint, amount=withdrawn, dust=dust)
         case events.WithdrawalFailed():
-            return {"signature": event.signature}
+            return replace(record, signature=event.signature)
         case events.SweepDone():
-            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust)}
+            return replace(record, signature=event.signature, mint=terms.input_mint, dust=some_units(event.dust))
         case _:
-            return {}
+            return record
 
 
 def _was_tried(order: DcaOrder) -> bool:
@@ -137,9 +137,9 @@ def _was_tried(order: DcaOrder) -> bool:
     return order.state in (State.ROUND_DUE, State.EXECUTING)
 
 
-def _told_terms(terms: DcaTerms) -> ToldTerms:
+def _record_terms(terms: DcaTerms) -> DcaRecordTerms:
     plan = terms.plan
-    return ToldTerms(
+    return DcaRecordTerms(
         terms.input_mint,
         terms.output_mint,
         str(terms.deposited.units),
@@ -156,10 +156,6 @@ def _told_band(band: PriceBand) -> ToldBand:
 
 def _dollars(price: UsdPrice | None) -> str | None:
     return None if price is None else dollars(price)
-
-
-def _dust(dust: BaseUnits) -> dict[str, str]:
-    return {"dust": str(dust.units)} if dust.units else {}
 
 
 # --- what the owner of an order is shown
@@ -189,40 +185,42 @@ SHOWN: Final = ShownEvents(
 )
 
 
-def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
+def history_of(record: DcaRecord) -> Iterator[HistoryEntry]:
     """What the event adds to the history of its order; the newest first."""
-    match told.event:
+    match record.event:
         case "deposit_landed":
-            yield _entry("deposit", told)
+            yield _entry("deposit", record)
         case "deposit_failed":
-            yield _entry("deposit", told, succeeded=False)
+            yield _entry("deposit", record, succeeded=False)
         case "fill_landed":
-            if told.returned is not None:
-                yield HistoryEntry("withdrawal", told.at, signature=_signature(told), amount=_units(told.returned))
-            yield _entry("fill", told)
+            if record.returned is not None:
+                yield HistoryEntry(
+                    "withdrawal", record.at, signature=_signature(record), amount=_units(record.returned)
+                )
+            yield _entry("fill", record)
         case "round_postponed":
-            yield _entry("fill", told, succeeded=False)
+            yield _entry("fill", record, succeeded=False)
         case "withdrawal_landed":
-            yield _entry("withdrawal", told)
-            yield HistoryEntry("cancelled", told.at)
+            yield _entry("withdrawal", record)
+            yield HistoryEntry("cancelled", record.at)
 
 
-def _entry(kind: str, told: ToldEvent, *, succeeded: bool = True) -> HistoryEntry:
+def _entry(kind: str, record: DcaRecord, *, succeeded: bool = True) -> HistoryEntry:
     return HistoryEntry(
         kind,
-        told.at,
+        record.at,
         succeeded,
-        told.rescheduled,
-        _signature(told),
-        told.round,
-        _units(told.amount),
-        _units(told.output_amount),
-        told.tries,
+        record.rescheduled,
+        _signature(record),
+        record.round,
+        _units(record.amount),
+        _units(record.output_amount),
+        record.tries,
     )
 
 
-def _signature(told: ToldEvent) -> Signature | None:
-    return None if told.signature is None else Signature(told.signature)
+def _signature(record: DcaRecord) -> Signature | None:
+    return None if record.signature is None else Signature(record.signature)
 
 
 def _units(text: str | None) -> BaseUnits | None:

@@ -11,12 +11,12 @@ from countermand.orders.dca.model.commands import PlaceOrder, UnsignedDeposit
 from countermand.orders.dca.model.order import DcaOrder, DcaPlan
 from countermand.orders.dca.model.refusals import DcaRefused, refused
 from countermand.orders.dca.ports import Store, Transactions
-from countermand.orders.dca.records import HistoryEntry, decode_told, history_of
+from countermand.orders.dca.records import HistoryEntry, decode_dca_record, history_of
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.vaults.model.refusals import Objection, VaultRefusal
 from countermand.orders.vaults.ports import StoredOrder
-from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, told
+from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, counts_answers
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, RequestId, Wallet
 from countermand.values.quantities import BaseUnits
@@ -36,7 +36,7 @@ class OrderRequest(Struct, frozen=True):
     plan: DcaPlan
 
 
-class DcaService(VaultService[DcaOrder, UnsignedDeposit, DcaRefused, HistoryEntry]):
+class DcaService(VaultService[DcaOrder, UnsignedDeposit, DcaRefused, HistoryEntry, PlaceOrder]):
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(
@@ -68,7 +68,7 @@ class DcaService(VaultService[DcaOrder, UnsignedDeposit, DcaRefused, HistoryEntr
         await self._shard.add_craft(deposit)
         return deposit
 
-    @told("place")
+    @counts_answers("place")
     async def place(self, request: OrderRequest) -> PlaceAnswer[DcaOrder, DcaRefused]:
         """Commits the order with the user's signature, lands the deposit, and waits for it."""
         deposit = await self._shard.craft(request.deposit_request_id)
@@ -97,5 +97,5 @@ class DcaService(VaultService[DcaOrder, UnsignedDeposit, DcaRefused, HistoryEntr
         return refused(Objection(refusal))
 
     def _view(self, stored: StoredOrder) -> DcaView:
-        entries = tuple(entry for body in stored.history for entry in history_of(decode_told(body)))
+        entries = tuple(entry for body in stored.history for entry in history_of(decode_dca_record(body)))
         return OrderView(decode_order(stored.order), entries)

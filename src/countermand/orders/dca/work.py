@@ -5,7 +5,7 @@ from countermand.orders.dca.model.lifecycle import work_due
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.ports import Transactions
 from countermand.orders.dca.shard import DcaShard
-from countermand.orders.vaults.model.lives import Work
+from countermand.orders.vaults.model.work import Work
 from countermand.orders.vaults.work import VaultOutbox
 
 

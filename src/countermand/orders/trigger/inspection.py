@@ -5,7 +5,7 @@ from typing import Protocol
 
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.records import ToldEvent, decode_told
+from countermand.orders.trigger.records import TriggerRecord, decode_trigger_record
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.vaults.inspection import Stories, VaultInspection
 
@@ -21,8 +21,8 @@ class TriggerInspection(VaultInspection[OrderGroup]):
         self._trails = shard.as_committed
         self._records = records
 
-    def _decode_told(self, body: bytes) -> ToldEvent:
-        return decode_told(body)
+    def _decode_record(self, body: bytes) -> TriggerRecord:
+        return decode_trigger_record(body)
 
     def _decode_order(self, body: bytes) -> OrderGroup:
         return decode_group(body)

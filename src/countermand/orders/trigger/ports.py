@@ -1,6 +1,6 @@
 """What trigger orders need of the world: their transactions and their stores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
@@ -8,7 +8,6 @@ from countermand.kernel.ports import Batch
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
 from countermand.orders.vaults.ports import CraftRow, OrderStore, OrderTransactions, VaultOrderRow
-from countermand.values.bucket import Bucket
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -43,14 +42,6 @@ class WatermarkRow(Struct, frozen=True):
     body: bytes
 
 
-class VaultRow(Struct, frozen=True):
-    """A wallet that registered its vault."""
-
-    wallet: Wallet
-    bucket: Bucket
-    registered_at: Instant
-
-
 class TriggerRows(Struct, frozen=True):
     """What one commit writes of trigger orders, beside its journal entries."""
 
@@ -74,13 +65,3 @@ class Store(OrderStore[TriggerRows], Protocol):
     """The memory of trigger orders. Every method may raise `Unavailable`."""
 
     async def watermarks(self, shard: int) -> Sequence[WatermarkRow]: ...
-
-
-class VaultStore(Protocol):
-    """Which wallets registered a vault. `find` may raise `Unavailable`, `add` also `CommitUnknown`."""
-
-    async def add(self, vaults: Sequence[VaultRow]) -> None:
-        """One that is registered already stays as it is."""
-
-    async def find(self, wallets: Sequence[Wallet]) -> Mapping[Wallet, Instant]:
-        """When those were registered that are."""

@@ -5,7 +5,7 @@ decimal strings of US dollars, times milliseconds since the epoch.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -16,15 +16,17 @@ from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import Event
-from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose, traded
+from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, TriggerTerms, purpose, traded
 from countermand.orders.trigger.words import trigger_reason
 from countermand.orders.vaults.ports import ShownEvents
+from countermand.orders.vaults.words import some_units
 from countermand.values.identity import Mint, OrderId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text, dollars
+from countermand.values.structs import replace
 
 
-class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class TriggerRecordLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     role: str
     direction: str
     price: str
@@ -32,7 +34,7 @@ class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     trailing_bps: int | None = None
 
 
-class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
+class TriggerRecordTerms(msgspec.Struct, rename="camel", frozen=True):
     family: str
     input_mint: str
     output_mint: str
@@ -40,7 +42,7 @@ class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
     amount: str
 
 
-class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class TriggerRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """`version` is the order's after it. What an event does not have is left out.
 
     `mint` and `amount` are what moved of what is sold, `outputMint` and `outputAmount` what a fill gave, or what came
@@ -61,27 +63,27 @@ class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
     dust: str | None = None
     returned: str | None = None
     purpose: str | None = None
-    terms: ToldTerms | None = None
-    legs: tuple[ToldLeg, ...] | None = None
+    terms: TriggerRecordTerms | None = None
+    legs: tuple[TriggerRecordLeg, ...] | None = None
     expires_at: Instant | None = None
 
 
-_TOLD: Final = msgspec.json.Decoder(ToldEvent)
+_RECORD: Final = msgspec.json.Decoder(TriggerRecord)
 
-decode_told = _TOLD.decode
+decode_trigger_record = _RECORD.decode
 
 
 def record_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> EventRecord:
     """`group`: the order after the event."""
-    told = told_of(group, event, command, at)
-    return EventRecord(group.terms.wallet, group.id, told.event, encode(told))
+    record = trigger_record(group, event, command, at)
+    return EventRecord(group.terms.wallet, group.id, record.event, encode(record))
 
 
 def record_of_move(event: events.WatermarkMoved, command: Command, at: Instant) -> EventRecord:
     """Of no wallet and no order: which ones it concerns, those tell who trail the mint."""
     side = event.direction.value
     extreme = "high" if event.direction is Direction.BELOW else "low"
-    told = {
+    record = {
         "event": EVENTS.name_of(event),
         "at": at,
         "cause": COMMANDS.name_of(command),
@@ -90,71 +92,73 @@ def record_of_move(event: events.WatermarkMoved, command: Command, at: Instant) 
         "direction": side,
         "price": dollars(event.price),
     }
-    return EventRecord(Wallet(""), OrderId(""), EVENTS.name_of(event), encode(told))
+    return EventRecord(Wallet(""), OrderId(""), EVENTS.name_of(event), encode(record))
 
 
-def told_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> ToldEvent:
-    return ToldEvent(
-        EVENTS.name_of(event),
-        at,
-        group.version,
-        COMMANDS.name_of(command),
-        trigger_reason(group, event, command),
-        **_details(group, event),
-    )
+def trigger_record(group: OrderGroup, event: Event, command: Command, at: Instant) -> TriggerRecord:
+    reason = trigger_reason(group, event, command)
+    record = TriggerRecord(EVENTS.name_of(event), at, group.version, COMMANDS.name_of(command), reason)
+    return _detailed(record, group, event)
 
 
-def _details(group: OrderGroup, event: Event) -> dict[str, Any]:
+def _detailed(record: TriggerRecord, group: OrderGroup, event: Event) -> TriggerRecord:
     terms = group.terms
     match event:
         case events.OrderPlaced():
-            told = ToldTerms(
+            placed = TriggerRecordTerms(
                 terms.family.value,
                 terms.input_mint,
                 terms.output_mint,
                 terms.trigger_mint,
                 str(terms.deposited.units),
             )
-            return {"terms": told, "legs": _legs(event.legs), "expires_at": event.expires_at}
+            return replace(record, terms=placed, legs=_legs(event.legs), expires_at=event.expires_at)
         case events.OrderAmended():
-            return {"legs": _legs(event.legs), "expires_at": event.expires_at}
+            return replace(record, legs=_legs(event.legs), expires_at=event.expires_at)
         case events.DepositLanded() | events.DepositFailed():
-            return {"signature": event.signature, "mint": terms.input_mint, "amount": str(terms.deposited.units)}
+            deposited = str(terms.deposited.units)
+            return replace(record, signature=event.signature, mint=terms.input_mint, amount=deposited)
         case events.FillLanded():
             sold, bought = traded(terms, group.triggered_by())
-            return {
-                "signature": event.signature,
-                "mint": sold,
-                "amount": str(event.used.units),
-                "output_mint": bought,
-                "output_amount": str(event.received.units),
-                "purpose": purpose(terms, group.triggered_by()).value,
-                **_dust(event.dust),
-                **({"returned": str(event.returned.units)} if event.returned else {}),
-            }
+            return replace(
+                record,
+                signature=event.signature,
+                mint=sold,
+                amount=str(event.used.units),
+                output_mint=bought,
+                output_amount=str(event.received.units),
+                purpose=purpose(terms, group.triggered_by()).value,
+                dust=some_units(event.dust),
+                returned=some_units(event.returned),
+            )
         case events.FillFailed():
             leg = group.triggered_by()
-            failed = {"output_mint": traded(terms, leg)[1], "purpose": purpose(terms, leg).value}
-            return failed if event.signature is None else {**failed, "signature": event.signature}
+            bought, why = traded(terms, leg)[1], purpose(terms, leg).value
+            return replace(record, signature=event.signature, output_mint=bought, purpose=why)
         case events.WithdrawalLanded():
-            moved = {}
-            if event.withdrawn or not event.output_withdrawn:
-                moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
-            output = {}
-            if event.output_withdrawn:
-                output = {"output_mint": terms.output_mint, "output_amount": str(event.output_withdrawn.units)}
-            return {"signature": event.signature, **moved, **output, **_dust(event.dust + event.output_dust)}
+            return _withdrawn(record, terms, event)
         case events.WithdrawalFailed():
-            return {"signature": event.signature}
+            return replace(record, signature=event.signature)
         case events.SweepDone():
-            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust + event.output_dust)}
+            dust = some_units(event.dust + event.output_dust)
+            return replace(record, signature=event.signature, mint=terms.input_mint, dust=dust)
         case _:
-            return {}
+            return record
 
 
-def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
+def _withdrawn(record: TriggerRecord, terms: TriggerTerms, event: events.WithdrawalLanded) -> TriggerRecord:
+    """What came back of each account; of the first one also that it was nothing, if of none anything came."""
+    record = replace(record, signature=event.signature, dust=some_units(event.dust + event.output_dust))
+    if event.withdrawn or not event.output_withdrawn:
+        record = replace(record, mint=terms.input_mint, amount=str(event.withdrawn.units))
+    if event.output_withdrawn:
+        record = replace(record, output_mint=terms.output_mint, output_amount=str(event.output_withdrawn.units))
+    return record
+
+
+def _legs(legs: tuple[Leg, ...]) -> tuple[TriggerRecordLeg, ...]:
     return tuple(
-        ToldLeg(
+        TriggerRecordLeg(
             leg.role.value,
             leg.condition.direction.value,
             decimal_text(leg.condition.price.picodollars, USD_SCALE),
@@ -163,10 +167,6 @@ def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
         )
         for leg in legs
     )
-
-
-def _dust(dust: BaseUnits) -> dict[str, str]:
-    return {"dust": str(dust.units)} if dust.units else {}
 
 
 # --- what the owner of an order is shown
@@ -193,53 +193,53 @@ SHOWN: Final = ShownEvents(
 )
 
 
-def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
+def history_of(record: TriggerRecord) -> Iterator[HistoryEntry]:
     """What the event adds to the history of its order; the newest first."""
-    match told.event:
+    match record.event:
         case "deposit_landed":
-            yield _entry("deposit", told)
+            yield _entry("deposit", record)
         case "deposit_failed":
-            yield _entry("deposit", told, succeeded=False)
+            yield _entry("deposit", record, succeeded=False)
         case "fill_landed":
-            if told.returned is not None:
-                yield _entry("withdrawal", told, mint=told.mint, amount=told.returned)
-            if told.amount != "0":
-                yield _entry("fill", told)
+            if record.returned is not None:
+                yield _entry("withdrawal", record, mint=record.mint, amount=record.returned)
+            if record.amount != "0":
+                yield _entry("fill", record)
         case "fill_failed":
-            yield _entry("fill", told, succeeded=False)
+            yield _entry("fill", record, succeeded=False)
         case "order_expired":
-            yield HistoryEntry("expired", told.at)
+            yield HistoryEntry("expired", record.at)
         case "withdrawal_landed":
-            if told.mint is not None:
-                yield _entry("withdrawal", told)
-            if told.output_mint is not None:
-                yield _entry("withdrawal", told, mint=told.output_mint, amount=told.output_amount)
-            yield HistoryEntry("cancelled", told.at)
+            if record.mint is not None:
+                yield _entry("withdrawal", record)
+            if record.output_mint is not None:
+                yield _entry("withdrawal", record, mint=record.output_mint, amount=record.output_amount)
+            yield HistoryEntry("cancelled", record.at)
 
 
 def _entry(
-    kind: str, told: ToldEvent, *, succeeded: bool = True, mint: str | None = None, amount: str | None = None
+    kind: str, record: TriggerRecord, *, succeeded: bool = True, mint: str | None = None, amount: str | None = None
 ) -> HistoryEntry:
-    """`mint` and `amount` are what comes back, where that is not all that is told."""
+    """`mint` and `amount` are what comes back, where that is not all that the record tells."""
     if kind == "withdrawal":
-        told = msgspec.structs.replace(
-            told,
-            mint=mint or told.mint,
-            amount=amount or told.amount,
+        record = replace(
+            record,
+            mint=mint or record.mint,
+            amount=amount or record.amount,
             output_mint=None,
             output_amount=None,
             purpose=None,
         )
     return HistoryEntry(
         kind,
-        told.at,
+        record.at,
         succeeded,
-        None if told.signature is None else Signature(told.signature),
-        None if told.mint is None else Mint(told.mint),
-        _units(told.amount),
-        None if told.output_mint is None else Mint(told.output_mint),
-        _units(told.output_amount),
-        None if told.purpose is None else Purpose(told.purpose),
+        None if record.signature is None else Signature(record.signature),
+        None if record.mint is None else Mint(record.mint),
+        _units(record.amount),
+        None if record.output_mint is None else Mint(record.output_mint),
+        _units(record.output_amount),
+        None if record.purpose is None else Purpose(record.purpose),
     )
 
 

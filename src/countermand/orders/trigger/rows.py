@@ -10,10 +10,9 @@ from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.lifecycle import ACTIVE, is_dormant
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.trailing import Move, Watermarks
-from countermand.orders.trigger.ports import OrderRow, VaultRow, WatermarkRow
+from countermand.orders.trigger.ports import OrderRow, WatermarkRow
 from countermand.values.bucket import bucket_of
-from countermand.values.identity import Mint, Wallet
-from countermand.values.instant import Instant
+from countermand.values.identity import Mint
 
 
 def watermark_row(mint: Mint, watermarks: Watermarks) -> WatermarkRow:
@@ -32,10 +31,6 @@ class StoredWatermarks(msgspec.Struct, frozen=True):
 
 
 _WATERMARKS: Final = msgspec.json.Decoder(StoredWatermarks)
-
-
-def vault_row(wallet: Wallet, registered_at: Instant) -> VaultRow:
-    return VaultRow(wallet, bucket_of(wallet), registered_at)
 
 
 def order_row(group: OrderGroup) -> OrderRow:

@@ -5,22 +5,19 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from countermand.kernel.grouped_reads import GroupedReads
-from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model.commands import Amendment, AmendOrder, PlaceOrder, UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup
 from countermand.orders.trigger.model.refusals import TriggerRefused, refused
-from countermand.orders.trigger.ports import Store, Transactions, VaultStore
-from countermand.orders.trigger.records import HistoryEntry, decode_told, history_of
-from countermand.orders.trigger.rows import vault_row
+from countermand.orders.trigger.ports import Store, Transactions
+from countermand.orders.trigger.records import HistoryEntry, decode_trigger_record, history_of
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
 from countermand.orders.vaults.model.refusals import Objection, VaultRefusal
 from countermand.orders.vaults.ports import StoredOrder
-from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, told
+from countermand.orders.vaults.service import DepositUnknown, OrderView, PlaceAnswer, VaultService, counts_answers
 from countermand.orders.vaults.shard import Decided
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
@@ -46,7 +43,7 @@ class OrderRequest(Struct, frozen=True):
     expires_at: Instant
 
 
-class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, HistoryEntry]):
+class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, HistoryEntry, PlaceOrder]):
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(
@@ -55,7 +52,6 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         outbox: TriggerOutbox,
         transactions: Transactions,
         store: Store,
-        vaults: VaultStore,
         clock: Clock,
         ids: Ids,
         confirm_timeout_ms: int,
@@ -63,29 +59,6 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         super().__init__(shard, outbox, transactions, store, clock, ids, confirm_timeout_ms)
         self._shard = shard
         self._transactions = transactions
-        self._vaults = GroupedReads(vaults.find)
-        self._registered = GroupedWrites(vaults.add)
-        self._registering: set[Wallet] = set()
-
-    # --- vaults
-
-    async def vault_registered_at(self, wallet: Wallet) -> Instant | None:
-        return await self._vaults.ask(wallet)
-
-    async def register_vault(self, wallet: Wallet) -> bool:
-        """False: it was registered before, or by a request that came before and is under way."""
-        first = wallet not in self._registering
-        self._registering.add(wallet)
-        try:
-            if await self.vault_registered_at(wallet) is not None:
-                return False
-            await self._registered.add([vault_row(wallet, await self._shard.now())])
-            return first
-        finally:
-            if first:
-                self._registering.discard(wallet)
-
-    # --- orders
 
     async def build_deposit(
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
@@ -103,7 +76,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         await self._shard.add_craft(deposit)
         return deposit
 
-    @told("place")
+    @counts_answers("place")
     async def place(self, request: OrderRequest) -> PlaceAnswer[OrderGroup, TriggerRefused]:
         """Commits the order with the user's signature, lands the deposit, and waits for it."""
         deposit = await self._shard.craft(request.deposit_request_id)
@@ -112,7 +85,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         submission = self._transactions.read_submission(request.transaction, request.wallet)
         return await self._place(deposit, submission, partial(_place_order, request, deposit, submission))
 
-    @told("amend")
+    @counts_answers("amend")
     async def amend(
         self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
     ) -> Decided[OrderGroup] | TriggerRefused:
@@ -122,7 +95,7 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, TriggerRefused, H
         return refused(Objection(refusal))
 
     def _view(self, stored: StoredOrder) -> TriggerView:
-        history = [entry for body in stored.history for entry in history_of(decode_told(body))]
+        history = [entry for body in stored.history for entry in history_of(decode_trigger_record(body))]
         return OrderView(self._shard.as_committed(decode_group(stored.order)), history)
 
 

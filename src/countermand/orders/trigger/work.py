@@ -6,7 +6,7 @@ from countermand.orders.trigger.model.lifecycle import work_due
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.orders.vaults.model.lives import Work
+from countermand.orders.vaults.model.work import Work
 from countermand.orders.vaults.work import VaultOutbox
 from countermand.values.identity import Address
 

@@ -15,7 +15,7 @@ Order = TypeVar("Order", bound=VaultOrder)
 Order_co = TypeVar("Order_co", bound=VaultOrder, covariant=True)
 
 
-class ToldOrderEvent(Protocol):
+class VaultRecord(Protocol):
     """An event as readers are told of it. `version` is the order's after it."""
 
     @property
@@ -62,7 +62,7 @@ class VaultInspection(ABC, Generic[Order]):
     # --- what a family adds
 
     @abstractmethod
-    def _decode_told(self, body: bytes) -> ToldOrderEvent: ...
+    def _decode_record(self, body: bytes) -> VaultRecord: ...
 
     @abstractmethod
     def _decode_order(self, body: bytes) -> Order: ...
@@ -83,9 +83,9 @@ class VaultInspection(ABC, Generic[Order]):
             return None
         order = self._as_committed(order)
         story = await self._stories.story(order_id, TIMELINE_MAX)
-        told = [(row.seq, self._decode_told(row.record.body)) for row in story]
+        records = [(row.seq, self._decode_record(row.record.body)) for row in story]
         # What happened since the order was read is another reading.
-        return Inspected(order, [_entry(seq, each) for seq, each in told if each.version <= order.version])
+        return Inspected(order, [_entry(seq, each) for seq, each in records if each.version <= order.version])
 
     async def orders(self, wallet: str | None, states: Sequence[Enum] | None, limit: int) -> Sequence[Order]:
         """The newest first."""
@@ -95,5 +95,5 @@ class VaultInspection(ABC, Generic[Order]):
         return [self._as_committed(self._decode_order(body)) for body in bodies]
 
 
-def _entry(seq: int, told: ToldOrderEvent) -> TimelineEntry:
-    return TimelineEntry(told.at, told.event, told.cause, told.reason, seq, told.signature)
+def _entry(seq: int, record: VaultRecord) -> TimelineEntry:
+    return TimelineEntry(record.at, record.event, record.cause, record.reason, seq, record.signature)

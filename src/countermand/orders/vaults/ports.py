@@ -141,7 +141,15 @@ class StoredHistory(Struct, frozen=True):
     orders: Sequence[StoredOrder]
 
 
-class OrderStore(ShardStore[Rows_contra], Protocol[Rows_contra]):
+class OrderHistories(Protocol):
+    """What is stored of orders and their events. Every method may raise `Unavailable`."""
+
+    async def history(self, query: HistoryQuery) -> StoredHistory: ...
+
+    async def order_history(self, order_id: OrderId) -> StoredOrder | None: ...
+
+
+class OrderStore(OrderHistories, ShardStore[Rows_contra], Protocol[Rows_contra]):
     """The memory of orders in vaults. Every method may raise `Unavailable`."""
 
     async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
@@ -151,10 +159,6 @@ class OrderStore(ShardStore[Rows_contra], Protocol[Rows_contra]):
         """Those that there are, in whatever bucket."""
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]: ...
-
-    async def history(self, query: HistoryQuery) -> StoredHistory: ...
-
-    async def order_history(self, order_id: OrderId) -> StoredOrder | None: ...
 
     async def delete_dead_crafts(self, below_height: int) -> None:
         """Forgets crafts that can no longer land and became no order."""

@@ -4,8 +4,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from enum import Enum
 from functools import wraps
-from typing import Any, Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
 from countermand.orders.vaults.model.commands import ConfirmCancel, RequestCancel
 from countermand.orders.vaults.model.order import CANCELLABLE, Phase, VaultOrder, withdrawal_of
 from countermand.orders.vaults.model.refusals import VaultRefusal, VaultRefused
-from countermand.orders.vaults.ports import HistoryQuery, OrderStore, OrderTransactions, StoredOrder
+from countermand.orders.vaults.ports import HistoryQuery, OrderHistories, OrderTransactions, StoredOrder
 from countermand.orders.vaults.shard import Decided
 from countermand.orders.vaults.state import VaultDeposit
 from countermand.orders.vaults.work import VaultOutbox
@@ -33,8 +34,10 @@ _CRAFT_TRIES: Final = 16
 
 Order = TypeVar("Order", bound=VaultOrder)
 Deposit = TypeVar("Deposit", bound=VaultDeposit)
-Refused = TypeVar("Refused", bound=VaultRefused[Any, Any])
-Refused_co = TypeVar("Refused_co", bound=VaultRefused[Any, Any], covariant=True)
+Placing = TypeVar("Placing")
+Placing_contra = TypeVar("Placing_contra", contravariant=True)
+Refused = TypeVar("Refused", bound=VaultRefused[Enum, Enum])
+Refused_co = TypeVar("Refused_co", bound=VaultRefused[Enum, Enum], covariant=True)
 
 
 class NotLanded(Struct, frozen=True):
@@ -94,10 +97,10 @@ CancelAnswer: TypeAlias = Cancelling[Order] | Refused
 ConfirmAnswer: TypeAlias = Withdrawn | Refused | NotLanded
 
 
-class OrderShard(Protocol[Order, Deposit, Refused_co]):
-    """What the service needs of a family's shard."""
+class OrderShard(Protocol[Order, Deposit, Refused_co, Placing_contra]):
+    """What the service needs of a family's shard. `Placing` is the command that places an order."""
 
-    async def submit(self, command: Any) -> Decided[Order] | Refused_co: ...
+    async def submit(self, command: Placing_contra | RequestCancel | ConfirmCancel) -> Decided[Order] | Refused_co: ...
 
     async def now(self) -> Instant: ...
 
@@ -128,10 +131,10 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, Awaitable[_T]]]:
-    """Tells an operator what a request was answered."""
+def counts_answers(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, Awaitable[_T]]]:
+    """Counts what a request was answered, for an operator."""
 
-    def telling(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+    def counting(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
         @wraps(method)
         async def answered(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             answer = await method(*args, **kwargs)
@@ -141,18 +144,18 @@ def told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, A
 
         return answered
 
-    return telling
+    return counting
 
 
-class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
+class VaultService(ABC, Generic[Order, Deposit, Refused, Entry, Placing]):
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(
         self,
-        shard: OrderShard[Order, Deposit, Refused],
+        shard: OrderShard[Order, Deposit, Refused, Placing],
         outbox: VaultOutbox[Order],
         transactions: OrderTransactions[Order, Deposit],
-        store: OrderStore[Any],
+        store: OrderHistories,
         clock: Clock,
         ids: Ids,
         confirm_timeout_ms: int,
@@ -176,7 +179,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
     # --- placing
 
     async def _place(
-        self, deposit: Deposit, submission: Submission, command_of: Callable[[str | None], Any]
+        self, deposit: Deposit, submission: Submission, command_of: Callable[[str | None], Placing]
     ) -> PlaceAnswer[Order, Refused]:
         """Commits the order with the user's signature, lands the deposit, and waits for it.
 
@@ -213,7 +216,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
 
     # --- the two steps of a cancel
 
-    @told("cancel")
+    @counts_answers("cancel")
     async def cancel(
         self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False
     ) -> CancelAnswer[Order, Refused]:
@@ -271,7 +274,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
         except Unavailable:
             return None
 
-    @told("confirm")
+    @counts_answers("confirm")
     async def confirm_cancel(
         self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
     ) -> ConfirmAnswer[Refused]:

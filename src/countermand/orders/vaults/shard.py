@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ Deposit = TypeVar("Deposit", bound=VaultDeposit)
 State = TypeVar("State", bound=VaultState[Any, Any])
 Command = TypeVar("Command")
 Event = TypeVar("Event")
-Refused = TypeVar("Refused", bound=VaultRefused[Any, Any])
+Refused = TypeVar("Refused", bound=VaultRefused[Enum, Enum])
 Rows = TypeVar("Rows")
 
 
@@ -193,5 +194,5 @@ class VaultShard(
             raise OwnedElsewhere(what, bucket, owner)
 
     def _is_wanted(self, order_id: OrderId) -> bool:
-        """It may not leave memory: what is being read of it would be older than what is committed of it."""
+        """It stays in memory: a read under way may find it older than it is, and who watches it reads it next."""
         return self._orders.is_asked(order_id) or self._watchers.is_watched(order_id)

@@ -3,6 +3,7 @@
 from typing import Final, TypeAlias
 
 from countermand.orders.vaults.model import events as vault
+from countermand.values.quantities import BaseUnits
 
 BY_OPERATOR: Final = "the operator asked for it"
 
@@ -24,3 +25,8 @@ def vault_reason(event: Common) -> str:
 
 def asked_by_operator(reason: str | None) -> str:
     return BY_OPERATOR if reason is None else f"{BY_OPERATOR}; {reason}"
+
+
+def some_units(amount: BaseUnits) -> str | None:
+    """As a record has an amount that is left out where it is nothing."""
+    return str(amount.units) if amount else None

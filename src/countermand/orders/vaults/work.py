@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeAlias, TypeVar, assert_never
+from typing import Generic, Never, TypeAlias, TypeVar, assert_never
 
 from countermand.kernel import telemetry
 from countermand.kernel.outbox import Outbox
 from countermand.kernel.ports import Clock
 from countermand.orders.vaults.model.commands import AbandonFill, ResolveAttempt, StartFill, StartSweep
-from countermand.orders.vaults.model.lives import Work
 from countermand.orders.vaults.model.order import VaultOrder
+from countermand.orders.vaults.model.work import Work
 from countermand.orders.vaults.ports import OrderTransactions
 from countermand.values.identity import Address
 from countermand.values.transactions import Attempt, SwapRefused
@@ -23,7 +23,7 @@ Submit: TypeAlias = Callable[[WorkCommand], Awaitable[object]]
 
 class VaultOutbox(Outbox[Order], Generic[Order]):
     def __init__(
-        self, submit: Submit, transactions: OrderTransactions[Order, Any], clock: Clock, confirm_timeout_ms: int
+        self, submit: Submit, transactions: OrderTransactions[Order, Never], clock: Clock, confirm_timeout_ms: int
     ) -> None:
         super().__init__(clock, confirm_timeout_ms)
         self._submit = submit

@@ -5,12 +5,13 @@ Nothing here passes a shard, since nothing here decides: what landed, landed, wi
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
+from countermand.kernel.grouped_reads import GroupedReads
 from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Clock
@@ -66,8 +67,8 @@ class BuildStore(Protocol):
     async def add(self, rows: Sequence[BuildRow]) -> None:
         """One that is stored already stays as it is."""
 
-    async def find(self, digest: bytes) -> bytes | None:
-        """Its body."""
+    async def find(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The bodies of those that there are."""
 
     async def newest(self, blocks: int) -> Sequence[bytes]:
         """The bodies of those whose last valid height is at most so many blocks below the greatest of all."""
@@ -131,6 +132,7 @@ class ClientTransactions:
 
     def __init__(self, builds: BuildStore, landing: Landing, clock: Clock, confirm_timeout_ms: int) -> None:
         self._builds = builds
+        self._found = GroupedReads(builds.find)
         self._writes = GroupedWrites(builds.add)
         self._landing = landing
         self._clock = clock
@@ -168,7 +170,7 @@ class ClientTransactions:
         signed = self._landing.read(transaction)
         if signed is None:
             return NotOurs()
-        body = await self._builds.find(sha256(signed.message).digest())
+        body = await self._found.ask(sha256(signed.message).digest())
         build = None if body is None else _BUILD.decode(body)
         if build is None:
             self._tell_how_altered(signed, request_id)
@@ -200,7 +202,7 @@ class ClientTransactions:
     async def _is_named(self, build: Build, request_id: RequestId | None) -> bool:
         if request_id in (None, build.request_id):
             return True
-        return await self._builds.find(_named(request_id, build.message)) is not None
+        return await self._found.ask(_named(request_id, build.message)) is not None
 
     async def _otherwise(self, signed: SignedTransaction, build: Build, *, dead: bool) -> ObservedOutcome | None:
         """Whether the message landed though this signature did not."""

@@ -6,7 +6,7 @@ Rule 2: this file knows no wire format, no book and no clock.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from countermand.orders.book.model.events import (
     BookOrderCancelled,
@@ -22,8 +22,11 @@ from countermand.orders.book.model.ledger.amount import Amount
 from countermand.orders.book.model.order import BUY, BookOrder, Kind, OrderStatus
 from countermand.values.instant import Instant
 from countermand.values.structs import UNSET, UnsetType, replace
+from countermand.values.transitions import ByRest, IllegalTransition
 
-TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]] = MappingProxyType(
+_Moves: TypeAlias = Mapping[type[OrderEvent], OrderStatus | ByRest[OrderStatus]]
+
+TRANSITIONS: Final[Mapping[OrderStatus, _Moves]] = MappingProxyType(
     {
         # A stop order stays here until a trade triggers it; any other order is opened in the turn that placed it.
         OrderStatus.PENDING: {
@@ -33,8 +36,7 @@ TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]]
         },
         OrderStatus.WAIT: {
             BookOrderRested: OrderStatus.WAIT,
-            # The last trade, after which nothing remains, leads to DONE.
-            Traded: OrderStatus.WAIT,
+            Traded: ByRest(none=OrderStatus.DONE, some=OrderStatus.WAIT),
             BookOrderReduced: OrderStatus.WAIT,
             BookOrderCancelled: OrderStatus.CANCEL,
         },
@@ -44,10 +46,6 @@ TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]]
 )
 
 LIVE: Final = (OrderStatus.PENDING, OrderStatus.WAIT)
-
-
-class IllegalBookTransition(Exception):
-    """Our own mistake: an event that cannot follow. Nothing was changed."""
 
 
 def place(event: BookOrderPlaced, at: Instant) -> BookOrder:
@@ -71,14 +69,13 @@ def place(event: BookOrderPlaced, at: Instant) -> BookOrder:
 
 
 def evolve(order: BookOrder, event: OrderEvent, at: Instant) -> BookOrder:
-    """The order after the event. Raises `IllegalBookTransition` if the table does not allow it."""
-    state = TRANSITIONS[order.state].get(type(event))
-    if state is None:
-        raise IllegalBookTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
-    changes = _changes(order, event, at)
-    if isinstance(event, Traded) and changes["executed"] == order.origin:
-        state = OrderStatus.DONE
-    return replace(order, state=state, updated_at=at, **changes)
+    """The order after the event. Raises `IllegalTransition` if the table does not allow it."""
+    outcome = TRANSITIONS[order.state].get(type(event))
+    if outcome is None:
+        raise IllegalTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
+    after = _changed(order, event, at)
+    state = outcome if isinstance(outcome, OrderStatus) else outcome.of(is_left=bool(after.remaining))
+    return after if state is after.state else replace(after, state=state)
 
 
 def is_resting(order: BookOrder) -> bool:
@@ -95,34 +92,37 @@ def waits_to_be_opened(order: BookOrder) -> bool:
     return order.state is OrderStatus.PENDING and order.triggered_at is not None
 
 
-def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]:
-    """The fields that an event changes, besides the state."""
+def _changed(order: BookOrder, event: OrderEvent, at: Instant) -> BookOrder:
+    """The order with all that the event changes, but for the state."""
     match event:
         case Traded():
             assert event.lots <= order.remaining, f"order {order.id} has {order.remaining} left, not {event.lots}"
-            return {
-                "executed": order.executed + event.lots,
-                "turnover": order.turnover + event.price.ticks * event.lots.lots,
-                "trades": order.trades + 1,
-                "held": _held_less(order, event.buy.paid, event.buy.unlocked),
-            }
+            return replace(
+                order,
+                updated_at=at,
+                executed=order.executed + event.lots,
+                turnover=order.turnover + event.price.ticks * event.lots.lots,
+                trades=order.trades + 1,
+                held=_held_less(order, event.buy.paid, event.buy.unlocked),
+            )
         case BookOrderRested():
             assert order.rank is None, f"order {order.id} rests already"
-            return {"rank": event.rank}
+            return replace(order, updated_at=at, rank=event.rank)
         case BookOrderReduced():
             assert event.lots < order.remaining, (
                 f"order {order.id} has {order.remaining}, which is not to be reduced away"
             )
-            return {"origin": order.origin - event.lots}
+            return replace(order, updated_at=at, origin=order.origin - event.lots)
         case BookOrderCancelled():
-            return {"cancel_reason": event.reason, "held": _held_less(order, event.unlocked)}
+            held = _held_less(order, event.unlocked)
+            return replace(order, updated_at=at, cancel_reason=event.reason, held=held)
         case StopTriggered():
             assert order.triggered_at is None, f"order {order.id} was triggered already"
-            return {"triggered_at": at}
+            return replace(order, updated_at=at, triggered_at=at)
         case BookOrderOpened():
-            return {}
+            return replace(order, updated_at=at)
         case BookOrderPlaced():
-            raise IllegalBookTransition(f"order {order.id} was placed already")
+            raise IllegalTransition(f"order {order.id} was placed already")
         case _:
             assert_never(event)
 

@@ -23,6 +23,7 @@ from countermand.orders.chain.model.order import (
     Trade,
 )
 from countermand.values.identity import Address
+from countermand.values.quantities import BPS_ONE
 from countermand.values.structs import replace
 
 
@@ -78,7 +79,7 @@ def trade_of(order: IndexedOrder, event: Event, landed: TransactionLanded) -> Tr
                 given=event.making,
                 received=event.taking,
                 fee_mint=order.fee_account,
-                fee=event.taking * order.fee_bps // 10_000,
+                fee=event.taking * order.fee_bps // BPS_ONE,
             )
         case CycleFilled():
             return Trade(

@@ -27,10 +27,11 @@ from countermand.orders.dca.model.events import (
     WithdrawalStarted,
 )
 from countermand.orders.dca.model.order import DcaOrder, Progress, State
-from countermand.orders.vaults.model.lives import ByRest, IllegalTransition, Work
+from countermand.orders.vaults.model.work import Work
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
+from countermand.values.transitions import ByRest, IllegalTransition
 from countermand.values.withdrawal import crafted_again, failed
 
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
@@ -119,10 +120,7 @@ def _progress(order: DcaOrder, event: Event, at: Instant) -> Progress:
             rejections = before.close_rejections + event.close_rejected
             return replace(before, attempt=None, close_rejections=rejections, withdrawal=withdrawal)
         case WithdrawalLanded():
-            assert before.withdrawal is not None, f"order {order.id} withdrew without a cancel"
-            landed = replace(before.withdrawal, craft=None, signature=event.signature)
-            voided, sweep_due = order.funds.void(event.withdrawn).voided, not event.closed
-            return replace(before, attempt=None, voided=voided, failures=0, sweep_due=sweep_due, withdrawal=landed)
+            return _withdrawn(order, event)
         case SweepFailed():
             return replace(before, attempt=None, retry_at=event.retry_at, failures=before.failures + 1)
         case PauseEnded():
@@ -168,6 +166,20 @@ def _filled(order: DcaOrder, event: FillLanded, at: Instant) -> Progress:
         began_at=None,
         failures=0,
         sweep_due=not funds.left and not event.closed,
+    )
+
+
+def _withdrawn(order: DcaOrder, event: WithdrawalLanded) -> Progress:
+    before, funds = order.progress, order.funds.void(event.withdrawn)
+    assert before.withdrawal is not None, f"order {order.id} withdrew without a cancel"
+    assert not funds.left, f"order {order.id} is cancelled, and {funds.left.units} units of its deposit are left"
+    return replace(
+        before,
+        attempt=None,
+        voided=funds.voided,
+        failures=0,
+        sweep_due=not event.closed,
+        withdrawal=replace(before.withdrawal, craft=None, signature=event.signature),
     )
 
 

@@ -8,7 +8,7 @@ What the legs of an OCO or OTOCO do together is a table of its own, `order.STAGE
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from countermand.orders.trigger.model.events import (
     CancelRequested,
@@ -39,12 +39,13 @@ from countermand.orders.trigger.model.order import (
     Progress,
     State,
 )
-from countermand.orders.vaults.model.lives import ByRest, IllegalTransition, Work
+from countermand.orders.vaults.model.work import Work
 from countermand.values.holding import Holding
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING
 from countermand.values.structs import replace
+from countermand.values.transitions import ByRest, IllegalTransition
 from countermand.values.withdrawal import Withdrawal, crafted_again, failed
 
 _ENDED: Final = (State.FILLED, State.CANCELLED)
@@ -123,15 +124,11 @@ def evolve(group: OrderGroup, event: Event, at: Instant) -> OrderGroup:
     outcome = TRANSITIONS[group.state].get(type(event))
     if outcome is None:
         raise IllegalTransition(f"order {group.id} is {group.state.value}: {type(event).__name__} cannot follow")
-    progress, version = _progress(group, event, at), group.version + 1
-    after = replace(group, version=version, updated_at=at, progress=progress, **_changes(event))
+    after = replace(group, version=group.version + 1, updated_at=at, progress=_progress(group, event, at))
+    if isinstance(event, OrderAmended):
+        after = replace(after, legs=event.legs, expires_at=event.expires_at)
     state = outcome if isinstance(outcome, State) else outcome.of(is_left=bool(after.sells.left))
     return replace(after, state=state)
-
-
-def _changes(event: Event) -> dict[str, Any]:
-    """The fields that an event changes, besides the state and the progress."""
-    return {"legs": event.legs, "expires_at": event.expires_at} if isinstance(event, OrderAmended) else {}
 
 
 def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
@@ -200,11 +197,15 @@ def _filled(group: OrderGroup, event: FillLanded, at: Instant) -> Progress:
 def _withdrawn(group: OrderGroup, event: WithdrawalLanded) -> Progress:
     before = group.progress
     assert before.withdrawal is not None, f"order {group.id} withdrew without a cancel"
+    funds = group.funds.void(event.withdrawn)
+    proceeds = None if before.proceeds is None else before.proceeds.void(event.output_withdrawn)
+    assert not funds.left, f"order {group.id} is cancelled, and {funds.left.units} units of its deposit are left"
+    assert proceeds is None or not proceeds.left, f"order {group.id} is cancelled, and some of its proceeds are left"
     return replace(
         before,
         attempt=None,
-        voided=group.funds.void(event.withdrawn).voided,
-        proceeds=None if before.proceeds is None else before.proceeds.void(event.output_withdrawn),
+        voided=funds.voided,
+        proceeds=proceeds,
         failed_fills=0,
         sweep_due=before.sweep_due or not event.closed,
         withdrawal=replace(before.withdrawal, craft=None, signature=event.signature),

@@ -99,9 +99,7 @@ class LiveOrders:
 
     def _marks(self, mint: Mint, direction: Direction) -> Watermarks:
         trailing = self._trailing.get((mint, direction))
-        if trailing is None:
-            trailing = self._trailing[mint, direction] = _Trailing(self, Watermarks(direction))
-        return trailing.watermarks
+        return Watermarks(direction) if trailing is None else trailing.watermarks
 
     def trail(self, group: OrderGroup) -> Trail | None:
         """How the order trails now, if it does."""
@@ -217,7 +215,10 @@ class LiveOrders:
             self._paused.arm(group.id, group.terms.trigger_mint)
             return
         (leg,) = group.legs
-        trailing = self._trailing[group.terms.trigger_mint, leg.condition.direction]
+        name = group.terms.trigger_mint, leg.condition.direction
+        trailing = self._trailing.get(name)
+        if trailing is None:
+            trailing = self._trailing[name] = _Trailing(self, Watermarks(leg.condition.direction))
         trailing.living.arm(group.id, trail)
         if group.state is State.OPEN:
             (trailing.armed if group.progress.retry_at is None else trailing.paused).arm(group.id, trail)

@@ -7,8 +7,8 @@ from countermand.values.identity import OrderId
 from countermand.values.refusal import CommandRefused
 from countermand.values.structs import Struct
 
-Refusal = TypeVar("Refusal", bound=Enum)
-State = TypeVar("State", bound=Enum)
+Refusal_co = TypeVar("Refusal_co", bound=Enum, covariant=True)
+State_co = TypeVar("State_co", bound=Enum, covariant=True)
 
 
 class VaultRefusal(Enum):
@@ -40,9 +40,9 @@ class Objection(Struct, frozen=True):
     detail: str = ""
 
 
-class VaultRefused(CommandRefused, Generic[Refusal, State], frozen=True):
-    refusal: Refusal
-    state: State | None = None
+class VaultRefused(CommandRefused, Generic[Refusal_co, State_co], frozen=True):
+    refusal: Refusal_co
+    state: State_co | None = None
     detail: str = ""
     """The field of the command, the amount, or the chain's words."""
     order_id: OrderId | None = None

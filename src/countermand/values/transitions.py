@@ -1,4 +1,4 @@
-"""What the tables of transitions of all orders in vaults are made of."""
+"""What the tables of transitions of all families are made of."""
 
 from enum import Enum
 from typing import Generic, TypeVar
@@ -25,14 +25,3 @@ class ByRest(Struct, Generic[State], frozen=True):
 def outcomes(outcome: State | ByRest[State]) -> tuple[State, ...]:
     """All states that a transition can lead to."""
     return (outcome.none, outcome.some) if isinstance(outcome, ByRest) else (outcome,)
-
-
-class Work(Enum):
-    """What the outbox owes an order. At most one thing at a time."""
-
-    RESOLVE = "resolve"
-    """Learn the outcome of its attempt, sending it if need be."""
-    FILL = "fill"
-    RESUME = "resume"
-    """Judge the rest, of which a part was filled."""
-    SWEEP = "sweep"
