@@ -140,6 +140,9 @@ class StubChain:
     ) -> Sequence[AddressSignature]:
         return []
 
+    async def newest_final(self, address: str) -> str | None:
+        return None
+
     def landings(self, touching: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
         raise AssertionError(touching)
 

@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar
@@ -122,6 +122,8 @@ class RpcChain:
         self._blockhash_slot = 0
         self._takes_batches = True
         self._pushes = True
+        self._bells: dict[Address, list[LandingBell]] = {}
+        """Of what is followed now."""
         self._height: _Together[int] | None = None
         self._statuses: _Together[dict[Signature, SignatureStatus | None]] | None = None
 
@@ -266,6 +268,15 @@ class RpcChain:
                 raise
         return [] if until is None else await self.signatures_for_address(address, limit=limit, before=before)
 
+    async def newest_final(self, address: Address) -> Signature | None:
+        """That it landed is a reason for `landings` to look, as a push is: a node does not push every landing."""
+        history = (await self._histories({str(Pubkey.from_string(address)): None}, limit=1)).popitem()[1]
+        if not history:
+            return None
+        for heard in self._bells.get(address, ()):
+            heard.ring(history[0].slot)
+        return history[0].signature
+
     @asynccontextmanager
     async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
         """Histories are what is told, as of finalized slots. They are looked at when the node pushes, or every
@@ -284,8 +295,20 @@ class RpcChain:
                 address: history[0].signature if history and history[0].slot <= told else None
                 for address, history in newest.items()
             }
-            async with aclosing(self._follow(cursors, told, rung)) as feed:
-                yield feed
+            look_ms = LOOK_MS if rung is None else UNCALLED_LOOK_MS
+            with self._rung_for(addresses, rung or LandingBell()) as heard:
+                async with aclosing(self._follow(cursors, told, heard, look_ms)) as feed:
+                    yield feed
+
+    @contextmanager
+    def _rung_for(self, addresses: Sequence[Address], heard: LandingBell) -> Iterator[LandingBell]:
+        for address in addresses:
+            self._bells.setdefault(address, []).append(heard)
+        try:
+            yield heard
+        finally:
+            for address in addresses:
+                self._bells[address].remove(heard)
 
     def _does_not_push(self, reason: str) -> None:
         """Said once: a node that is away is tried again and again."""
@@ -294,13 +317,11 @@ class RpcChain:
         self._pushes = False
 
     async def _follow(
-        self, cursors: dict[Address, Signature | None], told: int, rung: LandingBell | None
+        self, cursors: dict[Address, Signature | None], told: int, heard: LandingBell, look_ms: int
     ) -> AsyncGenerator[LandedSignature, None]:
         """`cursors` are the newest of each address that needs not be told, `told` the slot up to which all was."""
         while True:
-            if rung is None:
-                await asyncio.sleep(LOOK_MS / 1000)
-            elif await rung.rings(told, UNCALLED_LOOK_MS):
+            if await heard.rings(told, look_ms):
                 await asyncio.sleep(SLOT_MS / 1000)
             final = await self._final_slot()
             if final <= told:
