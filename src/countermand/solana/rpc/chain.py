@@ -104,14 +104,17 @@ class RpcChain:
         timeout_ms: int = TIMEOUT_MS,
         busy_pauses_ms: Sequence[int] = (),
         on_busy: Callable[[NodeBusy], None] = lambda _: None,
+        on_unanswered: Callable[[str, ChainUnavailable], None] = lambda *_: None,
     ) -> None:
         """Raises `ValueError` unless `url` is an http or https address. `timeout_ms` is for each request.
 
         `ws_url` is where the node pushes; None means where clients look for it (`websocket_url`).
         `busy_pauses_ms`: how long to wait, each time, before a node that takes no more requests is asked again. If it
-        asks for longer, it gets that, up to `BUSY_PAUSE_MS_MAX`. `on_busy` is told before each of these pauses.
+        asks for longer, it gets that, up to `BUSY_PAUSE_MS_MAX`. `on_busy` is told before each of these pauses,
+        `on_unanswered` of each method that the node did not answer, or refused, and why.
         """
         self._on_busy = on_busy
+        self._on_unanswered = on_unanswered
         self._busy_pauses_ms = busy_pauses_ms
         self._node = NodeClient(url, timeout_ms=timeout_ms)
         self._ws_url = websocket_url(url) if ws_url is None else ws_url
@@ -430,7 +433,9 @@ class RpcChain:
         if len(many) < 2 or not self._takes_batches:
             return await self._ask_each(method, many, read, one_bytes_max)
         try:
-            return await self._heard(partial(self._node.call_batch, method, many, read, bytes_max=all_bytes_max))
+            return await self._heard(
+                method, partial(self._node.call_batch, method, many, read, bytes_max=all_bytes_max)
+            )
         except BatchRefused as refused:
             found = await self._ask_each(method, many, read, one_bytes_max)
             # It answers, but not to batches.
@@ -448,13 +453,15 @@ class RpcChain:
         return found
 
     async def _ask(self, method: str, params: list[Any], read: shapes.Reader[T], bytes_max: int) -> T:
-        return await self._heard(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+        return await self._heard(method, partial(self._node.call, method, params, read, bytes_max=bytes_max))
 
-    async def _heard(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _heard(self, method: str, ask: Callable[[], Awaitable[T]]) -> T:
         try:
             answer = await self._answered(ask)
         except ChainUnavailable as problem:
             self.answers = isinstance(problem, NodeRefused | NodeBehind | BatchRefused)
+            if not _says_something(problem):
+                self._on_unanswered(method, problem)
             raise
         self.answers = True
         return answer
@@ -481,6 +488,12 @@ class RpcChain:
             return known_address(text)
         except ValueError:
             raise self._node.answered(method, "what is no key") from None
+
+
+def _says_something(problem: ChainUnavailable) -> bool:
+    """Whether it is about a transaction or about batches, and no question without an answer."""
+    codes = (_PREFLIGHT_FAILURE, _SIGNATURE_FAILURE, _BOUND_NOT_FOUND)
+    return isinstance(problem, BatchRefused) or (isinstance(problem, NodeRefused) and problem.code in codes)
 
 
 class _Together(Generic[T]):
