@@ -239,6 +239,10 @@ class FaultyNode(FaultyChain):
         found = self._node.signatures_for_address(address, limit=limit, before=before, until=until)
         return await self._heard(found)
 
+    async def newest_final(self, address: Address) -> Signature | None:
+        await self._ask()
+        return await self._heard(self._node.newest_final(address))
+
     @asynccontextmanager
     async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
         await self._ask()

@@ -214,6 +214,9 @@ class Inside:
     ) -> Sequence[AddressSignature]:
         return await self._chain().signatures_for_address(address, limit=limit, before=before, until=until)
 
+    async def newest_final(self, address: Address) -> Signature | None:
+        return await self._chain().newest_final(address)
+
     def landings(self, touching: Sequence[Address]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
         return self._chain().landings(touching)
 

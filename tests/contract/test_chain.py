@@ -442,6 +442,8 @@ async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) 
     assert await among(before=unknown) == []
     assert await among(until=unknown) == [third, second, first]
     assert await chain.signatures_for_address(address(subject.stranger)) == []
+    assert await chain.newest_final(friend) == third
+    assert await chain.newest_final(address(subject.stranger)) is None
 
 
 async def test_the_memo_of_a_transaction_is_told_in_its_history(subject: Subject) -> None:

@@ -22,7 +22,9 @@ from countermand.solana.ledger_store import (
     StoredTransaction,
 )
 from countermand.solana.tokens import MEMO_PROGRAMS
+from countermand.store import chain_postgres
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.postgres import PostgresStore
 from countermand.values.structs import replace
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 
@@ -336,3 +338,23 @@ async def _so_many_wait(pool: "asyncpg.Pool[asyncpg.Record]", sessions: int) -> 
         waiting = await pool.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
+
+
+async def test_a_large_ledger_is_founded_anew_while_an_audit_reads_it(
+    postgresql: LedgerStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain_postgres, "SMALL_BYTES", -1)
+    epoch, batch = await founded(postgresql, account(1))
+    await postgresql.commit(replace(batch, seq=batch.seq + 1, transactions=[transaction(batch.seq + 1, 1)]))
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        store = PostgresStore(database_url, pool)
+        async with asyncio.timeout(20), store.snapshot() as snapshot:
+            await snapshot.shards()
+            await postgresql.found(epoch, SECRETS, CLOCK, [account(2)])
+            (accounts,) = await snapshot.fetch("SELECT count(*) FROM chain_accounts")
+            (transactions,) = await snapshot.fetch("SELECT count(*) FROM chain_transactions")
+        assert (accounts[0], transactions[0]) == (1, 1)
+    assert await loaded_accounts(postgresql, epoch) == [account(2)]
+    assert list((await postgresql.load(epoch, recent_slots=10**6)).recent) == []
+    await postgresql.found(epoch, SECRETS, CLOCK, [account(3)])
+    assert await loaded_accounts(postgresql, epoch) == [account(3)]

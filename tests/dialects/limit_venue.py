@@ -81,6 +81,7 @@ class StubChain:
     verdict: Any = None
     drops: bool = False
     down: bool = False
+    gives_lists: bool = True
     landed: dict[str, SignatureStatus] = field(default_factory=dict)
     simulated: list[bytes] = field(default_factory=list)
 
@@ -119,6 +120,8 @@ class StubChain:
         self, program: str, *, data_size: int | None = None, memcmp: Sequence[Memcmp] = ()
     ) -> Sequence[tuple[str, AccountInfo]]:
         self._require()
+        if not self.gives_lists:
+            raise ChainUnavailable("forbidden by its plan")
         return [
             (address, info)
             for address, info in self.held.items()
@@ -139,6 +142,9 @@ class StubChain:
         self, address: str, *, limit: int = 1_000, before: str | None = None, until: str | None = None
     ) -> Sequence[AddressSignature]:
         return []
+
+    async def newest_final(self, address: str) -> str | None:
+        return None
 
     def landings(self, touching: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
         raise AssertionError(touching)

@@ -14,6 +14,7 @@ from countermand.services.transactions.builder import UNITS_UNKNOWN
 from countermand.solana.port import PACKET_BYTES_MAX, AccountInfo
 from countermand.solana.programs import limit_order
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token_address, mint_bytes
+from countermand.values.structs import replace
 from tests.dialects.limit_venue import JUP, MAKER, NOW_S, SOL, USDC, LimitVenue, creation
 
 OTHER = "5dMXLJ8GYQxcHe2fjpttVkEpRrxcajRXZqJHCiCbWS4H"
@@ -422,6 +423,24 @@ def test_batches_of_five_keep_the_given_order(venue: LimitVenue, count: int) -> 
     assert batches == [given[start : start + 5] for start in range(0, count, 5)]
     for transaction in answer["transactions"]:
         assert budget_of(transaction) == (43_200 * len(orders_in(transaction)), 15_406)
+
+
+def test_named_orders_are_cancelled_over_a_node_that_gives_no_lists(venue: LimitVenue) -> None:
+    venue.chain.gives_lists = False
+    mine, foreign = venue.holds_order(address(1)), venue.holds_order(address(2))
+    venue.chain.held[foreign] = replace(venue.chain.held[foreign], owner=TOKEN_PROGRAM)
+    for root in ROOTS:
+        answer = venue.post(f"{root}/cancelOrders", {"maker": MAKER, "orders": [foreign, mine]}).body
+        assert [orders_in(transaction) for transaction in answer["txs"]] == [[mine]]
+        assert venue.post(f"{root}/cancelOrder", {"maker": MAKER, "order": mine}).status == 200
+        assert venue.post(f"{root}/cancelOrder", {"maker": MAKER, "order": foreign}).status == 400
+        assert venue.post(f"{root}/cancelOrders", {"maker": MAKER}).status == 500
+
+
+def test_more_named_orders_than_one_question_may_have(venue: LimitVenue) -> None:
+    named = [venue.holds_order(address(number)) for number in range(101)]
+    answer = venue.post("/limit/v2/cancelOrders", {"maker": MAKER, "orders": named}).body
+    assert [order for transaction in answer["txs"] for order in orders_in(transaction)] == named
 
 
 def test_all_are_in_order_of_creation_and_then_of_address(venue: LimitVenue) -> None:

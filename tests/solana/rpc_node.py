@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from countermand.solana.port import ChainUnavailable
 from countermand.solana.rpc import RpcChain
 
 
@@ -106,12 +107,21 @@ def saying(raw: bytes) -> Behaviour:
 
 @contextlib.asynccontextmanager
 async def scripted(
-    node: ScriptedNode, *, ws_url: str | None = None, timeout_ms: int = 2_000, busy_pauses_ms: Sequence[int] = ()
+    node: ScriptedNode,
+    *,
+    ws_url: str | None = None,
+    timeout_ms: int = 2_000,
+    busy_pauses_ms: Sequence[int] = (),
+    on_unanswered: Callable[[str, ChainUnavailable], None] = lambda *_: None,
 ) -> AsyncIterator[RpcChain]:
     server = await asyncio.start_server(node.serve, "127.0.0.1", 0)
     node.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     chain = RpcChain(
-        f"{node.url}/secret-path?key=secret-key", ws_url=ws_url, timeout_ms=timeout_ms, busy_pauses_ms=busy_pauses_ms
+        f"{node.url}/secret-path?key=secret-key",
+        ws_url=ws_url,
+        timeout_ms=timeout_ms,
+        busy_pauses_ms=busy_pauses_ms,
+        on_unanswered=on_unanswered,
     )
     try:
         yield chain

@@ -271,3 +271,25 @@ async def test_a_closed_chain_says_so() -> None:
 async def test_an_address_of_no_node_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ValueError, match="give one like https://host:8899"):
         RpcChain(url)
+
+
+async def test_what_a_node_does_not_answer_is_told_by_its_method() -> None:
+    told: list[tuple[str, str]] = []
+    node = ScriptedNode(
+        {
+            "getRecentPrioritizationFees": {"code": -32601, "message": "Method not found"},
+            "sendTransaction": {"code": -32003, "message": "Transaction signature verification failure"},
+            "getEpochInfo": epoch(2_000, 1_800),
+        }
+    )
+    async with scripted(node, on_unanswered=lambda method, problem: told.append((method, str(problem)))) as chain:
+        await chain.finalized_block_height()
+        await chain.send(RAW)
+        assert told == []
+        with pytest.raises(ChainUnavailable):
+            await chain.recent_prioritization_fees([])
+    ((method, reason),) = told
+    assert (method, reason.partition(" refused ")[2]) == (
+        "getRecentPrioritizationFees",
+        "getRecentPrioritizationFees: 'Method not found' (-32601)",
+    )

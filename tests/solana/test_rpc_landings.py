@@ -114,6 +114,26 @@ async def test_what_became_final_while_it_began_is_told() -> None:
         assert await heard(feed, 1) == [(100, name(2))]
 
 
+async def test_the_newest_that_is_final_is_told_where_a_later_one_is_not() -> None:
+    cluster = Cluster(landed=[(90, 1, (SYSTEM_PROGRAM,)), (101, 2, (SYSTEM_PROGRAM,))])
+    async with scripted(cluster.node(), ws_url=NOWHERE) as chain:
+        assert await chain.newest_final(SYSTEM_PROGRAM) == name(1)
+        assert await chain.newest_final(TOKEN_PROGRAM) is None
+
+
+async def test_what_the_newest_that_is_final_shows_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("countermand.solana.rpc.chain.LOOK_MS", 10**6)
+    cluster = Cluster()
+    async with scripted(cluster.node(), ws_url=NOWHERE) as chain, chain.landings([SYSTEM_PROGRAM]) as feed:
+        waits = asyncio.ensure_future(heard(feed, 1))
+        cluster.landed.append((101, 1, (SYSTEM_PROGRAM,)))
+        await asyncio.sleep(0.02)
+        assert not waits.done()
+        cluster.final = 101
+        await chain.newest_final(SYSTEM_PROGRAM)
+        assert await waits == [(101, name(1))]
+
+
 async def test_more_than_a_page_is_read_page_by_page_up_to_a_bound() -> None:
     many: list[Entry] = [(101 + number // 100, number, (SYSTEM_PROGRAM,)) for number in range(1, 2_500)]
     cluster = Cluster(per_look=0)

@@ -26,6 +26,7 @@ from countermand.app.infrastructure import (
     price_store,
 )
 from countermand.app.inspected import LiveView, inspector_of
+from countermand.app.node_log import NodeLog
 from countermand.app.running import App
 from countermand.console.files import VENUE_PAGE, console_files
 from countermand.gateway.falcon_app import FalconApp
@@ -105,12 +106,12 @@ async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) ->
 async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
     url = opened.settings.rpc_url
     assert url is not None, "the settings were checked"
-    chain = RpcChain(url, ws_url=opened.settings.rpc_ws_url)
+    cluster, clock = await _cluster(url), VenueClock()
+    chain = RpcChain(url, ws_url=opened.settings.rpc_ws_url, on_unanswered=NodeLog(clock.elapsed_ms).unanswered)
     try:
-        cluster = await _cluster(chain, url)
         await opened.stores.venue.serve_as_venue(cluster, _is_filling)
         taken = await take_all(opened.dsn, opened.stores.readers, SHARDS)
-        infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
+        infra = await _infrastructure(opened, taken, clock, chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
             extensions = _shown_to_operators(
                 families,
@@ -159,12 +160,15 @@ def _shown_to_operators(families: Families, extensions: GatewayExtensions, order
     )
 
 
-async def _cluster(chain: RpcChain, url: str) -> str:
+async def _cluster(url: str) -> str:
+    chain = RpcChain(url)
     try:
         return await chain.genesis_hash()
     except ChainUnavailable as reason:
         # The whole address may hold a provider's key.
         raise StartRefused(f"the node of --rpc-url at {urlsplit(url).hostname} does not answer: {reason}") from None
+    finally:
+        await chain.close()
 
 
 async def _watch_the_cluster(chain: RpcChain, cluster: str) -> None:

@@ -152,6 +152,10 @@ class FaultyChain:
         self._require()
         return await self._chain.signatures_for_address(address, limit=limit, before=before, until=until)
 
+    async def newest_final(self, address: Address) -> Signature | None:
+        self._require()
+        return await self._chain.newest_final(address)
+
     @asynccontextmanager
     async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
         self._require()

@@ -276,6 +276,10 @@ class EmbeddedChain:
         await self.settle()
         return [read_status(found) for found in await self._store.signatures_for(key, limit=limit, **bounds)]
 
+    async def newest_final(self, address: Address) -> Signature | None:
+        newest = await self.signatures_for_address(address, limit=1)
+        return newest[0].signature if newest else None
+
     @asynccontextmanager
     async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
         check_touching(touching)

@@ -198,6 +198,9 @@ class ChainRecords(Protocol):
         Both bounds are exclusive. An unknown `before` finds nothing, an unknown `until` bounds nothing.
         """
 
+    async def newest_final(self, address: Address) -> Signature | None:
+        """The newest transaction with this address in it that is final; None: there is none."""
+
     def landings(self, touching: Sequence[Address]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
         """What becomes final from now on and mentions one of these programs or accounts, also by a lookup table.
 

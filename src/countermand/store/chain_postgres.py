@@ -1,5 +1,6 @@
 """The embedded chain's ledger in PostgreSQL. The tables are in `sql/0002_chain.sql`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -75,6 +76,9 @@ FROM unnest(ARRAY['chain_accounts', 'chain_transactions', 'chain_mentions']) AS 
 """
 _EMPTY: Final = "DELETE FROM chain_accounts; DELETE FROM chain_transactions; DELETE FROM chain_mentions"
 _EMPTY_LARGE: Final = "TRUNCATE chain_accounts, chain_transactions, chain_mentions"
+_LOCK: Final = "LOCK TABLE chain_accounts, chain_transactions, chain_mentions IN ACCESS EXCLUSIVE MODE NOWAIT"
+_LOCK_TRIES: Final = 10
+_LOCK_PAUSE_S: Final = 0.02
 
 _INSERT_ACCOUNTS: Final = """
 INSERT INTO chain_accounts (address, lamports, owner, data, executable)
@@ -213,7 +217,8 @@ class PostgresLedgerStore:
             if seq is None:
                 raise LedgerReplaced(f"epoch {epoch.number} of the ledger has ended")
             size = await connection.fetchval(_SIZE, timeout=COMMIT_TIMEOUT_SECONDS)
-            await connection.execute(_EMPTY if size <= SMALL_BYTES else _EMPTY_LARGE, timeout=LOAD_S)
+            is_large = size > SMALL_BYTES and await _locked(connection)
+            await connection.execute(_EMPTY_LARGE if is_large else _EMPTY, timeout=LOAD_S)
             await connection.execute(_INSERT_ACCOUNTS, *_account_columns(accounts), timeout=LOAD_S)
 
     async def commit(self, batch: LedgerBatch) -> None:
@@ -319,6 +324,18 @@ def _secrets(row: asyncpg.Record) -> LedgerSecrets:
 
 def _clock(row: asyncpg.Record) -> StoredClock:
     return StoredClock(row["slot"], row["wall_ms"], row["ceiling"], row["block_time"])
+
+
+async def _locked(connection: Connection) -> bool:
+    """Whether nothing else reads these tables. To wait with one of them for another would deadlock with a reader."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            async with connection.transaction():
+                await connection.execute(_LOCK, timeout=COMMIT_TIMEOUT_SECONDS)
+                return True
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(_LOCK_PAUSE_S)
+    return False
 
 
 def _clock_columns(clock: StoredClock) -> tuple[int, int, int, int]:

@@ -15,6 +15,8 @@ from countermand.store.vault_postgres import VaultPostgres
 __all__ = ["PostgresStore", "migrate"]
 
 _WATERMARKS: Final = "SELECT mint, direction, body FROM watermarks WHERE shard = $1 ORDER BY mint, direction"
+# A founding of the chain would truncate them, and a snapshot does not keep what is truncated.
+_HOLD: Final = "LOCK TABLE chain_accounts, chain_transactions, chain_mentions IN ACCESS SHARE MODE"
 
 
 class PostgresStore(VaultPostgres[TriggerRows]):
@@ -37,6 +39,7 @@ class PostgresStore(VaultPostgres[TriggerRows]):
         try:
             with asking():
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    await connection.execute(_HOLD)
                     yield Snapshot(connection)
         finally:
             connection.terminate()

@@ -152,6 +152,9 @@ class PaperChain:
         self._up()
         return [] if before is not None else self.signatures.get(address, [])
 
+    async def newest_final(self, address: str) -> str | None:
+        raise AssertionError(address)
+
     def landings(self, touching: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
         raise AssertionError(touching)
 

@@ -78,7 +78,7 @@ class LimitService:
 
         Also for those that are filled: one whose escrow has a stranger's tokens is still there, with its rents.
         """
-        orders = chosen(await self._orders(maker), named)
+        orders = chosen(await self._cancellable(maker, named), named)
         if not orders:
             return []
         creates = await self._missing_accounts(orders)
@@ -108,6 +108,19 @@ class LimitService:
     ) -> list[OpenLimitOrder]:
         """Those of which something is left, in the order of their addresses' bytes."""
         return [order for order in await self._orders(maker, input_mint, output_mint) if order.making.units]
+
+    async def _cancellable(self, maker: Wallet, named: Sequence[Address] | None) -> list[OpenLimitOrder]:
+        """A few are read by their addresses: lists of accounts take a node long, and many nodes give none."""
+        if named is None or len(named) > _ACCOUNTS_MAX:
+            return await self._orders(maker)
+        found = [
+            _open_order(address, order)
+            for address, info in (await self._accounts(named)).items()
+            if info.owner == limit_order.PROGRAM
+            and len(info.data) == limit_order.ORDER_BYTES
+            and (order := limit_order.read_order(info.data)) is not None
+        ]
+        return [order for order in found if order.maker == maker]
 
     async def _orders(
         self, maker: Wallet, input_mint: Mint | None = None, output_mint: Mint | None = None

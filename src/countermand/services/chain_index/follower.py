@@ -110,12 +110,8 @@ class Follower:
 
     @asks_the_chain
     async def newest(self) -> Signature | None:
-        """The newest that landed for good. None: there is none, or the newest is not final yet."""
-        page = await self._records.signatures_for_address(self.address, limit=1)
-        if not page:
-            return None
-        status = await self._chain.signature_status(page[0].signature)
-        return page[0].signature if status is not None and status.finalized else None
+        """The newest that landed for good, whatever has landed since that is not final yet. None: there is none."""
+        return await self._records.newest_final(self.address)
 
 
 async def _pump(feed: AsyncIterator[AddressSignature], waiting: "asyncio.Queue[Signature | ChainUnavailable]") -> None:

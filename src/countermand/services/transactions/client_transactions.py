@@ -14,7 +14,7 @@ import msgspec
 from countermand.kernel.grouped_reads import GroupedReads
 from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.journal import encode
-from countermand.kernel.ports import Clock
+from countermand.kernel.ports import Clock, Unavailable
 from countermand.services.transactions import telemetry
 from countermand.values.identity import Address, RequestId, Signature, Wallet
 from countermand.values.transactions import BLOCKHASH_BLOCKS, Alteration, ObservedOutcome, TransactionOutcome
@@ -184,8 +184,7 @@ class ClientTransactions:
                 return Unconfirmed(build, signed.signature, shortfall)
         if seen is None:
             await landing.send(signed)
-            seen = await landing.outcome(signed.signature, build.last_valid_height)
-            seen = seen or await landing.outcome_of_message(build) or await self._awaited(signed, build)
+            seen = await self._awaited(signed, build)
         if seen is None or seen.outcome is TransactionOutcome.DEAD:
             seen = await self._otherwise(signed, build, dead=seen is not None)
         return Unconfirmed(build, signed.signature) if seen is None else Executed(build, seen.signature, seen.error)
@@ -212,14 +211,21 @@ class ClientTransactions:
         return seen
 
     async def _awaited(self, signed: SignedTransaction, build: Build) -> ObservedOutcome | None:
+        """Raises `Unavailable` if the chain's last answer before the deadline was none: it may miss some before."""
         deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
-        pause_ms = _POLL_MS
-        while (seen := await self._landing.outcome(signed.signature, build.last_valid_height)) is None:
-            if self._clock.elapsed_ms() >= deadline:
-                return None
+        pause_ms, by_message = _POLL_MS, False
+        while True:
+            try:
+                seen = await self._landing.outcome(signed.signature, build.last_valid_height)
+                if seen is None and not by_message:
+                    seen, by_message = await self._landing.outcome_of_message(build), True
+                if seen is not None or self._clock.elapsed_ms() >= deadline:
+                    return seen
+            except Unavailable:
+                if self._clock.elapsed_ms() >= deadline:
+                    raise
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(2 * pause_ms, _POLL_MS_MAX)
-        return seen
 
 
 def _row(digest: bytes, build: Build, body: bytes) -> BuildRow:

@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar
@@ -104,14 +104,17 @@ class RpcChain:
         timeout_ms: int = TIMEOUT_MS,
         busy_pauses_ms: Sequence[int] = (),
         on_busy: Callable[[NodeBusy], None] = lambda _: None,
+        on_unanswered: Callable[[str, ChainUnavailable], None] = lambda *_: None,
     ) -> None:
         """Raises `ValueError` unless `url` is an http or https address. `timeout_ms` is for each request.
 
         `ws_url` is where the node pushes; None means where clients look for it (`websocket_url`).
         `busy_pauses_ms`: how long to wait, each time, before a node that takes no more requests is asked again. If it
-        asks for longer, it gets that, up to `BUSY_PAUSE_MS_MAX`. `on_busy` is told before each of these pauses.
+        asks for longer, it gets that, up to `BUSY_PAUSE_MS_MAX`. `on_busy` is told before each of these pauses,
+        `on_unanswered` of each method that the node did not answer, or refused, and why.
         """
         self._on_busy = on_busy
+        self._on_unanswered = on_unanswered
         self._busy_pauses_ms = busy_pauses_ms
         self._node = NodeClient(url, timeout_ms=timeout_ms)
         self._ws_url = websocket_url(url) if ws_url is None else ws_url
@@ -122,6 +125,8 @@ class RpcChain:
         self._blockhash_slot = 0
         self._takes_batches = True
         self._pushes = True
+        self._bells: dict[Address, list[LandingBell]] = {}
+        """Of what is followed now."""
         self._height: _Together[int] | None = None
         self._statuses: _Together[dict[Signature, SignatureStatus | None]] | None = None
 
@@ -266,6 +271,15 @@ class RpcChain:
                 raise
         return [] if until is None else await self.signatures_for_address(address, limit=limit, before=before)
 
+    async def newest_final(self, address: Address) -> Signature | None:
+        """That it landed is a reason for `landings` to look, as a push is: a node does not push every landing."""
+        history = (await self._histories({str(Pubkey.from_string(address)): None}, limit=1)).popitem()[1]
+        if not history:
+            return None
+        for heard in self._bells.get(address, ()):
+            heard.ring(history[0].slot)
+        return history[0].signature
+
     @asynccontextmanager
     async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
         """Histories are what is told, as of finalized slots. They are looked at when the node pushes, or every
@@ -284,8 +298,20 @@ class RpcChain:
                 address: history[0].signature if history and history[0].slot <= told else None
                 for address, history in newest.items()
             }
-            async with aclosing(self._follow(cursors, told, rung)) as feed:
-                yield feed
+            look_ms = LOOK_MS if rung is None else UNCALLED_LOOK_MS
+            with self._rung_for(addresses, rung or LandingBell()) as heard:
+                async with aclosing(self._follow(cursors, told, heard, look_ms)) as feed:
+                    yield feed
+
+    @contextmanager
+    def _rung_for(self, addresses: Sequence[Address], heard: LandingBell) -> Iterator[LandingBell]:
+        for address in addresses:
+            self._bells.setdefault(address, []).append(heard)
+        try:
+            yield heard
+        finally:
+            for address in addresses:
+                self._bells[address].remove(heard)
 
     def _does_not_push(self, reason: str) -> None:
         """Said once: a node that is away is tried again and again."""
@@ -294,13 +320,11 @@ class RpcChain:
         self._pushes = False
 
     async def _follow(
-        self, cursors: dict[Address, Signature | None], told: int, rung: LandingBell | None
+        self, cursors: dict[Address, Signature | None], told: int, heard: LandingBell, look_ms: int
     ) -> AsyncGenerator[LandedSignature, None]:
         """`cursors` are the newest of each address that needs not be told, `told` the slot up to which all was."""
         while True:
-            if rung is None:
-                await asyncio.sleep(LOOK_MS / 1000)
-            elif await rung.rings(told, UNCALLED_LOOK_MS):
+            if await heard.rings(told, look_ms):
                 await asyncio.sleep(SLOT_MS / 1000)
             final = await self._final_slot()
             if final <= told:
@@ -409,7 +433,9 @@ class RpcChain:
         if len(many) < 2 or not self._takes_batches:
             return await self._ask_each(method, many, read, one_bytes_max)
         try:
-            return await self._heard(partial(self._node.call_batch, method, many, read, bytes_max=all_bytes_max))
+            return await self._heard(
+                method, partial(self._node.call_batch, method, many, read, bytes_max=all_bytes_max)
+            )
         except BatchRefused as refused:
             found = await self._ask_each(method, many, read, one_bytes_max)
             # It answers, but not to batches.
@@ -427,13 +453,15 @@ class RpcChain:
         return found
 
     async def _ask(self, method: str, params: list[Any], read: shapes.Reader[T], bytes_max: int) -> T:
-        return await self._heard(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+        return await self._heard(method, partial(self._node.call, method, params, read, bytes_max=bytes_max))
 
-    async def _heard(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _heard(self, method: str, ask: Callable[[], Awaitable[T]]) -> T:
         try:
             answer = await self._answered(ask)
         except ChainUnavailable as problem:
             self.answers = isinstance(problem, NodeRefused | NodeBehind | BatchRefused)
+            if not _says_something(problem):
+                self._on_unanswered(method, problem)
             raise
         self.answers = True
         return answer
@@ -460,6 +488,12 @@ class RpcChain:
             return known_address(text)
         except ValueError:
             raise self._node.answered(method, "what is no key") from None
+
+
+def _says_something(problem: ChainUnavailable) -> bool:
+    """Whether it is about a transaction or about batches, and no question without an answer."""
+    codes = (_PREFLIGHT_FAILURE, _SIGNATURE_FAILURE, _BOUND_NOT_FOUND)
+    return isinstance(problem, BatchRefused) or (isinstance(problem, NodeRefused) and problem.code in codes)
 
 
 class _Together(Generic[T]):
