@@ -626,14 +626,18 @@ const scenarios = {
   /** On a phone, where the list is below the chart. */
   async showsBelow(page, base, id) {
     await page.setViewportSize({ width: 390, height: 700 });
-    await page.locator('.orders').evaluate((list) => list.scrollIntoView());
+    const controls = await page.locator('.head nav button, .head a').evaluateAll((all) => all.filter((each) => {
+      const { width, right } = each.getBoundingClientRect();
+      return width === 0 || right > innerWidth;
+    }).map((each) => each.textContent));
+    await page.locator('.orders').evaluate((list) => list.scrollIntoView({ block: 'end' }));
     const before = await page.evaluate(() => scrollY);
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
     const shown = await page.locator('.detail h2').boundingBox();
     await page.getByRole('button', { name: 'Close the order' }).click();
     await page.locator('.detail').waitFor({ state: 'detached' });
-    return { before, shown: shown.y, after: await page.evaluate(() => scrollY) };
+    return { controls, before, shown: shown.y, after: await page.evaluate(() => scrollY) };
   },
 
   /** Of what happens: the events whose words lie over each other, or over the next one. */
