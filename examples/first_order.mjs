@@ -6,7 +6,7 @@
 // Everything below `/trigger/v2` is what a client of Jupiter's Trigger API does. Only `/sandbox` is Countermand's own.
 import { Connection, Keypair, PublicKey, VersionedTransaction } from '@solana/web3.js';
 
-const BASE = process.argv[2] ?? process.env.COUNTERMAND_URL ?? 'http://127.0.0.1:8080';
+const BASE = (process.argv[2] ?? process.env.COUNTERMAND_URL ?? 'http://127.0.0.1:8080').replace(/\/$/, '');
 const SOL = 'So11111111111111111111111111111111111111112';
 const USDC = 'EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v';
 const LAMPORTS = 1_000_000_000;

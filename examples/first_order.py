@@ -20,7 +20,7 @@ from solders.keypair import Keypair
 from solders.message import to_bytes_versioned
 from solders.transaction import VersionedTransaction
 
-BASE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("COUNTERMAND_URL", "http://127.0.0.1:8080")
+BASE = (sys.argv[1] if len(sys.argv) > 1 else os.environ.get("COUNTERMAND_URL", "http://127.0.0.1:8080")).rstrip("/")
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 LAMPORTS = 1_000_000_000

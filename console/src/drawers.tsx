@@ -280,7 +280,7 @@ function LiquidityPanel() {
   return (
     <div class="stack">
       <p class="soft">How much of a token one fill takes, so that larger orders fill in parts, and how far it moves the price against them.</p>
-      {all ? <ul class="plain">{(sandbox.value?.tokens ?? []).map((each) => <LiquidityRow key={each.mint} each={each} there={all[each.mint]} onSet={load} />)}</ul> : <p class="soft">Loading…</p>}
+      {all ? <ul class="plain liquidity">{(sandbox.value?.tokens ?? []).map((each) => <LiquidityRow key={each.mint} each={each} there={all[each.mint]} onSet={load} />)}</ul> : <p class="soft">Loading…</p>}
     </div>
   );
 }

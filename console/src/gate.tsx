@@ -13,6 +13,9 @@ export function turnAway(problem: Refused): void {
   useKey(null);
 }
 
+/** A venue that serves this page has the path, so another server answered. */
+const CLOSED = 'This page asks the venue by /admin, which is closed on the way here, as by a proxy. Open it by a tunnel to the venue.';
+
 async function open(given: string): Promise<void> {
   if (!/^[\x20-\x7e]+$/.test(given)) { why.value = 'No API key has a character like one of these. Paste it without quotes.'; return; }
   try {
@@ -20,7 +23,7 @@ async function open(given: string): Promise<void> {
     why.value = null;
     useKey(given);
   } catch (problem) {
-    why.value = problem instanceof Refused ? problem.message : 'The venue does not answer.';
+    why.value = !(problem instanceof Refused) ? 'The venue does not answer.' : problem.status === 404 ? CLOSED : problem.message;
   }
 }
 

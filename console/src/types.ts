@@ -29,6 +29,7 @@ export interface Waiting {
   for: string; priceUsd?: string | null; mint?: string; legs?: Leg[]; until?: number | null; reason?: string | null;
   lacks?: string | null; round?: number; rounds?: number; side?: string; price?: string | null; last?: string | null;
   minPriceUsd?: string | null; maxPriceUsd?: string | null; inBand?: boolean | null; asks?: string;
+  minOutAmount?: string | null; maxOutAmount?: string | null;
 }
 
 export interface Order {

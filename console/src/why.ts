@@ -20,7 +20,7 @@ export function why(order: Order): string | null {
   if (waiting.for === 'round' && waiting.until) return roundWords(waiting);
   if (waiting.for === 'keeper' && waiting.asks && hasExpired(order)) return `${EXPIRED}${afterwards(order.waitsFor)}`;
   if (waiting.for === 'keeper' && waiting.asks) return rateWords(order, waiting.asks, order.waitsFor);
-  if (waiting.for === 'keeper' && waiting.until && waiting.until > now()) return `its next cycle is due in ${span(waiting.until - now())}${afterwards(order.waitsFor)}`;
+  if (waiting.for === 'keeper' && waiting.until) return cycleWords(order, waiting, waiting.until);
   return order.waitsFor;
 }
 
@@ -41,13 +41,26 @@ function roundWords(waiting: Waiting): string {
   return bounds.length ? `${due}, at ${bounds.join(' and ')}` : due;
 }
 
+/** In whole tokens of the output, before any fee. Not finite where a price is not known. */
+const worthOf = (order: Order, given: string | undefined): number => ((Number(given) / 10 ** decimals(order.inputMint)) * dollarsOf(order.inputMint)) / dollarsOf(order.outputMint);
+const rounded = (worth: number): string => worth.toLocaleString('en-US', { maximumFractionDigits: worth < 1 ? 6 : 2 });
+
+/** When the next cycle is due, and what it may give, beside what it would. */
+function cycleWords(order: Order, waiting: Waiting, until: number): string {
+  const due = until > now() ? `is due in ${span(until - now())}` : 'is due';
+  const given = (units: string): string => `${amount(units, decimals(order.outputMint))} ${symbol(order.outputMint)}`;
+  const bounds = [waiting.minOutAmount && `≥ ${given(waiting.minOutAmount)}`, waiting.maxOutAmount && `≤ ${given(waiting.maxOutAmount)}`].filter(Boolean);
+  const worth = worthOf(order, Number(order.remaining) < Number(order.amountPerCycle) ? order.remaining : order.amountPerCycle);
+  const asked = bounds.length ? `, for ${bounds.join(' and ')}${Number.isFinite(worth) ? `, and is worth ${rounded(worth)} now` : ''}` : '';
+  return `its next cycle ${due}${asked}${afterwards(order.waitsFor)}`;
+}
+
 /** What an order on the chain asks for, and what it would get. */
 function rateWords(order: Order, asks: string, otherwise: string | null): string | null {
-  const given = Number(order.remainingMakingAmount) / 10 ** decimals(order.inputMint);
-  const worth = (given * dollarsOf(order.inputMint)) / dollarsOf(order.outputMint);
+  const worth = worthOf(order, order.remainingMakingAmount);
   const wanted = Number(asks) / 10 ** decimals(order.outputMint);
   if (!Number.isFinite(worth)) return otherwise;
-  const shown = worth.toLocaleString('en-US', { maximumFractionDigits: worth < 1 ? 6 : 2 });
+  const shown = rounded(worth);
   const asked = `asks for ${amount(asks, decimals(order.outputMint))} ${symbol(order.outputMint)}`;
   return worth >= wanted ? `${asked}, and is worth ${shown}: the fee is still to be earned${afterwards(otherwise)}` : `${asked}, and is worth ${shown} now, ${percent((1 - worth / wanted) * 100)} % less${afterwards(otherwise)}`;
 }

@@ -38,6 +38,7 @@ def test_all_agrees_and_what_is_not_checked_is_told(copy: Path) -> None:
     assert (status, words.splitlines()[-1]) == (0, "Everything agrees.")
     for sentence in sentences():
         assert sentence in words
+    assert words.index(list(sentences())[-1]) < words.index("journal entries replayed"), "the sums stand by the verdict"
     assert "seed_fingerprint" not in words, "the seed is in the data directory"
 
 

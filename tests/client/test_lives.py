@@ -180,8 +180,9 @@ def test_recurring_orders_within_prices(clients: Clients, bounds: dict[str, int 
     landed = client.recurring.place(order)
     assert [row.order_key for row in client.recurring.orders()] == [landed.order]
     client.recurring.cancel(landed.order)
-    with pytest.raises(ValueError, match="decimals: give those of `sell` and `buy`"):
-        client.recurring.place(replace(order, decimals=None))
+    for decimals in (None, 9, (6,), ("6", "9")):
+        with pytest.raises(ValueError, match=r"decimals: give those of `sell` and `buy`, such as \(6, 9\), not "):
+            client.recurring.place(replace(order, decimals=decimals))  # type: ignore[arg-type]
     with pytest.raises(Unsafe, match="a cycle must give at"):
         client.recurring.place(replace(order, decimals=(6, 8)))
 

@@ -461,6 +461,11 @@ const scenarios = {
     await gate.fill('“ck_quoted”');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').getByText('Paste it without quotes.').waitFor();
+    await page.route('**/admin/venue', (request) => request.fulfill({ status: 404, contentType: 'text/html', body: '<html><h1>404 Not Found</h1></html>' }));
+    await gate.fill(key);
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('is closed on the way here').waitFor();
+    await page.unroute('**/admin/venue');
     const found = await violations(page, 'the gate');
     await gate.fill(key);
     await page.keyboard.press('Enter');
@@ -627,14 +632,18 @@ const scenarios = {
   /** On a phone, where the list is below the chart. */
   async showsBelow(page, base, id) {
     await page.setViewportSize({ width: 390, height: 700 });
-    await page.locator('.orders').evaluate((list) => list.scrollIntoView());
+    const controls = await page.locator('.head nav button, .head a').evaluateAll((all) => all.filter((each) => {
+      const { width, right } = each.getBoundingClientRect();
+      return width === 0 || right > innerWidth;
+    }).map((each) => each.textContent));
+    await page.locator('.orders').evaluate((list) => list.scrollIntoView({ block: 'end' }));
     const before = await page.evaluate(() => scrollY);
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
     const shown = await page.locator('.detail h2').boundingBox();
     await page.getByRole('button', { name: 'Close the order' }).click();
     await page.locator('.detail').waitFor({ state: 'detached' });
-    return { before, shown: shown.y, after: await page.evaluate(() => scrollY) };
+    return { controls, before, shown: shown.y, after: await page.evaluate(() => scrollY) };
   },
 
   /** Of what happens: the events whose words lie over each other, or over the next one. */
@@ -1205,7 +1214,7 @@ async function answers({ page: url, call, given }) {
     }
     const value = await scenarios[call](page, base, ...given);
     // A reset refuses what was asked just before it.
-    const refusals = { teaches: 'status of (404|503)', answersCross: 'status of (404|503)', outlivesAReset: 'status of 503', seeks: 'status of 40', racesAFailure: 'status of 400', racesARetry: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { teaches: 'status of (404|503)', answersCross: 'status of (404|503)', outlivesAReset: 'status of 503', seeks: 'status of 40', racesAFailure: 'status of 400', racesARetry: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 40[14]', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && new RegExp(refusals[call]).test(each)));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

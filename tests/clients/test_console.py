@@ -396,8 +396,11 @@ def test_an_order_whose_deposit_is_under_way_is_not_shown_as_sold(
     assert "1 SOL" in does(browser, empty, "termsOf", shown["id"])
 
 
-def test_on_a_phone_an_order_that_is_tapped_is_in_sight(browser: Browser, empty: Venue, owner: Trader) -> None:
+def test_on_a_phone_all_controls_and_an_order_that_is_tapped_are_in_sight(
+    browser: Browser, empty: Venue, owner: Trader
+) -> None:
     looked = does(browser, empty, "showsBelow", owner.places(SELL))
+    assert looked["controls"] == []
     assert looked["before"] > 100
     assert 0 < looked["shown"] < 300
     assert looked["after"] == looked["before"]

@@ -35,7 +35,7 @@ def run_python(script: Path, *args: str, env: dict[str, str]) -> "subprocess.Com
 @pytest.mark.parametrize("name", ["first_order.mjs", "first_order.py"])
 @pytest.mark.parametrize("url_by", ["argument", "variable"])
 def test_a_first_order(venue: Venue, name: str, url_by: str) -> None:
-    args = [venue.url] if url_by == "argument" else []
+    args = [f"{venue.url}/"] if url_by == "argument" else []  # As an address bar has it.
     env = {} if url_by == "argument" else {"COUNTERMAND_URL": venue.url}
     run = run_node if name.endswith(".mjs") else run_python
     done = run(EXAMPLES / name, *args, env=env)

@@ -12,16 +12,49 @@ from solders.signature import Signature
 from spl.token.instructions import get_associated_token_address
 
 from tests.clients.node import run_node
+from tests.docs.blocks import ROOT, blocks
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import SOL, USDC, Venue
 
 SCRIPTS = Path(__file__).parent
+CLIENTS_PAGE = ROOT / "docs" / "how-to" / "clients.md"
+SIGNS_BY_IT = """
+let token;
+const call = async (method, path, body) => {
+  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
+  const answer = await fetch(process.argv[2] + path, { method, headers, body: body && JSON.stringify(body) });
+  if (answer.status !== 200) throw new Error(`${path}: ${await answer.text()}`);
+  return answer.json();
+};
+const [SOL, USDC] = (await call('GET', '/sandbox')).tokens.map((each) => each.mint);
+const pair = { inputMint: SOL, outputMint: USDC };
+await call('POST', '/sandbox/airdrop', { wallet: wallet.address, mint: 'SOL', amount: '5000000000' });
+const asked = { walletPubkey: wallet.address, type: 'message' };
+const { challenge } = await call('POST', '/trigger/v2/auth/challenge', asked);
+({ token } = await call('POST', '/trigger/v2/auth/verify', { ...asked, signature: await signature(challenge) }));
+await call('GET', '/trigger/v2/vault/register');
+const craft = { ...pair, userAddress: wallet.address, amount: '1000000000' };
+const deposit = await call('POST', '/trigger/v2/deposit/craft', craft);
+const order = await call('POST', '/trigger/v2/orders/price', {
+  ...pair, orderType: 'single', userPubkey: wallet.address, inputAmount: '1000000000', triggerMint: SOL,
+  triggerCondition: 'above', triggerPriceUsd: 1000, expiresAt: (await call('GET', '/sandbox')).now + 3_600_000,
+  depositRequestId: deposit.requestId, depositSignedTx: await signed(deposit.transaction),
+});
+console.log(`deposit confirmed: ${order.depositConfirmed}`);
+"""
 
 
 def test_an_order_by_kit(venue: Venue) -> None:
     done = run_node(SCRIPTS / "order_kit.mjs", venue.url)
     assert done.returncode == 0, done.stderr[-4_000:]
     assert "is content" in done.stdout
+
+
+def test_the_page_on_clients_signs_with_kit(venue: Venue) -> None:
+    (shown,) = (block.code for block in blocks(CLIENTS_PAGE) if "partiallySignTransaction" in block.code)
+    done = run_node(f"{shown}\n{SIGNS_BY_IT}", venue.url)
+    assert done.returncode == 0, done.stderr[-4_000:]
+    assert "deposit confirmed: true" in done.stdout
 
 
 def test_the_older_transaction_class_of_web3_signs_withdrawals(venue: Venue) -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from countermand.dialects.tanx import auth, public_routes, refusals, routes
+from countermand.dialects.tanx.coins import market_list
 from countermand.dialects.tanx.names import CANCEL_QUEUED, CANCEL_REASONS
 from countermand.orders.book.model.markets import MARKETS
 from tests.docs.test_reference import bare, page, rows
@@ -26,11 +27,28 @@ def test_every_refusal_is_there_with_its_words() -> None:
     assert [(name, documented[name]) for name in documented if name in expected] == list(expected.items())
 
 
-def test_every_reason_and_every_market_is_there() -> None:
+def test_every_reason_is_there() -> None:
     documented = [bare(row[0]) for row in rows(TEXT, 2)]
     assert [words for words in documented if words in CANCEL_REASONS.values()] == list(CANCEL_REASONS.values())
     assert CANCEL_QUEUED in TEXT
-    assert all(f"`{market.symbol}`" in TEXT for market in MARKETS)
+
+
+def test_every_market_is_there_with_its_bounds() -> None:
+    documented = [[bare(cell) for cell in row] for row in rows(TEXT, 6)]
+    told = [
+        [
+            each["symbol"],
+            str(each["price_precision"]),
+            str(each["amount_precision"]),
+            each["min_amount"],
+            each["max_amount"].removesuffix(".0"),
+            each["maker_fee"],
+        ]
+        for each in market_list(MARKETS)
+    ]
+    assert documented == told
+    assert {each["max_price"] for each in market_list(MARKETS)} == {"10000000.0"}
+    assert "at most 10000000." in TEXT
 
 
 def test_every_fixed_answer_is_there() -> None:

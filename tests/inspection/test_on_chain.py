@@ -8,6 +8,7 @@ from countermand.orders.chain.model.order import ChainFamily, ChainOrderState
 from countermand.services.tokens import JUP, USDC, TokenRegistry
 from countermand.values.identity import Address
 from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
 from tests.orders.recurring.stage import an_order
 from tests.sandbox.test_keeper_orders import limit
 
@@ -53,3 +54,27 @@ def test_a_last_smaller_cycle_waits_for_its_share_of_the_bounds() -> None:
     whole = {"in_amount_per_cycle": 100, "next_cycle_amount_left": 100, "min_out": 4_000_000, "max_out": 8_000_000}
     assert told(in_deposited=150, **whole) == "its next cycle is due, for ≥ 4 JUP and ≤ 8 JUP"
     assert told(in_deposited=150, in_used=100, **whole) == "its next cycle is due, for ≥ 2 JUP and ≤ 4 JUP"
+
+
+def test_a_cycle_outside_its_bounds_is_told_with_what_it_is_worth() -> None:
+    terms = an_order(
+        "user",
+        input_mint=USDC.mint,
+        output_mint=JUP.mint,
+        next_cycle_at=NOW // 1000,
+        in_deposited=300_000_000,
+        in_amount_per_cycle=100_000_000,
+        next_cycle_amount_left=100_000_000,
+        min_out=250_000_000,
+        max_out=400_000_000,
+    )
+    order = ChainOrder(
+        ChainFamily.RECURRING, Address("order"), ChainOrderState.OPEN, "user", USDC.mint, JUP.mint, terms
+    )
+    prices = {USDC.mint: UsdPrice(10**12), JUP.mint: UsdPrice(5 * 10**11)}
+    shown = ChainOrders(TokenRegistry(), prices.get, lambda: NOW, Keepers(None)).shown(order)
+    assert shown["waitsFor"] == (
+        "its next cycle is due, for ≥ 250 JUP and ≤ 400 JUP, and is worth 200 JUP before the fee"
+    )
+    bounds = {"minOutAmount": "250000000", "maxOutAmount": "400000000"}
+    assert shown["waiting"] == {"for": "keeper", "keeper": None, "until": NOW, **bounds, "worth": "200000000"}

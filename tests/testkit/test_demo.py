@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.end_to_end.venue import running_venue
 
+FAMILIES = ("trigger", "dca", "limit", "recurring")
+
 
 def test_a_demo_has_an_order_of_each_kind_and_prices_that_move(tmp_path: Path) -> None:
     with running_venue(tmp_path, "--demo", "--throwaway", confirm_timeout_ms=5_000) as venue:
@@ -13,8 +15,8 @@ def test_a_demo_has_an_order_of_each_kind_and_prices_that_move(tmp_path: Path) -
         while not venue.ask("GET", "/sandbox/tanx/market-maker").ok()["marketMakers"]:
             assert time.monotonic() < deadline, venue.log.read_text()[-3_000:]
             time.sleep(0.1)
-        lists = [venue.ask("GET", f"/sandbox/orders?family={family}").ok()["orders"] for family in ("trigger", "dca")]
-        assert [len(each) for each in lists] == [4, 1]
+        lists = [venue.ask("GET", f"/sandbox/orders?family={family}").ok()["orders"] for family in FAMILIES]
+        assert [len(each) for each in lists] == [4, 1, 1, 1]
         assert [each["symbol"] for each in venue.ask("GET", "/sandbox/playback").ok()["playbacks"]] == ["SOL"]
         assert venue.process.stdout is not None
         told = [venue.process.stdout.readline() for _ in range(6)][-1]

@@ -148,14 +148,16 @@ def test_a_refusal_says_what_is_wrong_with_each_field(countermand: Countermand) 
 
 
 def test_a_deposit_that_cannot_land_tells_what_the_wallet_has(countermand: Countermand) -> None:
-    """The chain's words are `custom program error: 0x1`."""
+    """The chain's words are `custom program error: 0x1`. The venue adds what is lacking, the fixture what there is."""
     with pytest.raises(RequestRefused, match="Invalid signed deposit transaction") as refused:
         countermand.wallet(sol="1.5").trigger.place("SOL", 5, "USDC", below=120)
+    assert "(the wallet lacks 3.5" in str(refused.value)
     assert refused.value.__notes__ == [
         "the wallet has 1.5 SOL; the order sells 5 SOL, and rent and fees are paid in SOL"
     ]
     with pytest.raises(RequestRefused, match="Invalid signed deposit transaction") as refused:
         countermand.wallet(usdc=9).trigger.place("USDC", 20, "SOL", below=120)
+    assert "(the wallet lacks 0.00" in str(refused.value)
     assert refused.value.__notes__ == [
         "the wallet has 0 SOL and 9 USDC; the order sells 20 USDC, and rent and fees are paid in SOL"
     ]

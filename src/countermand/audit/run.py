@@ -315,7 +315,11 @@ def _keys_of(data: Path | None, master_seed: Path | None) -> VaultKeys | None:
 
 
 def show(found: Audit, console: Console) -> None:
+    """What is not checked comes first: it is long, and the sums and the verdict are to be seen together."""
     console.width = max(console.width, _WIDTH_MIN)
+    console.print("Not checked, or only in part:")
+    for sentence in found.not_checked:
+        _say(console, f"  {sentence}")
     console.print(f"{found.entries} journal entries replayed, {found.orders} orders.")
     table = Table(box=None)
     for heading in ("mint", "deposited", "filled", "withdrawn", "remaining", "gifts returned", "gifts held"):
@@ -330,9 +334,6 @@ def show(found: Audit, console: Console) -> None:
         f"Rent held in orders' accounts: {found.rent_held_lamports} lamports."
         f" Network fees of landed transactions: {found.network_fees_lamports} lamports."
     )
-    console.print("Not checked, or only in part:")
-    for sentence in found.not_checked:
-        _say(console, f"  {sentence}")
     for sentence in found.unresolved:
         _say(console, f"unresolved: {sentence}")
     for sentence in found.differences:

@@ -4,7 +4,7 @@ import gc
 import sys
 from typing import Final
 
-from cyclopts import App, CycloptsError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
 from countermand import own_solders
 from countermand.cli.failed import Failed
@@ -115,7 +115,17 @@ def main() -> None:
 
 
 def _said(error: Exception) -> str:
+    command = " ".join(("countermand", *(getattr(error, "command_chain", None) or ())))
+    if isinstance(error, MissingArgumentError) and _was_left_out(error):
+        assert error.argument is not None
+        names = " or ".join((error.argument.name, *(error.argument.parameter.env_var or ())))
+        return f"{names} is missing; {command} --help shows what it takes"
     if isinstance(error, UnusedCliTokensError):
-        command = " ".join(("countermand", *(error.command_chain or ())))
         return f"'{' '.join(error.unused_tokens or ())}' is too much; {command} --help shows what it takes"
     return str(error)
+
+
+def _was_left_out(error: MissingArgumentError) -> bool:
+    """Not so if the option is there without its value, or by a name that is much like its own."""
+    is_there = error.keyword is not None or (error.argument is not None and error.argument.tokens)
+    return not is_there and "Did you mean" not in str(error)

@@ -88,7 +88,8 @@ def add(
             raise StartRefused(f"{unread}, so the key is revoked") from unread
         raise
     if not as_json:
-        _say(f"Key {made.id} may {', '.join(scope.value for scope in made.scopes)}. It is not shown again.")
+        scopes = ", ".join(scope.value for scope in made.scopes)
+        _say(f"Key {made.id}, for {scopes}. It is not shown again.")
     return 0
 
 

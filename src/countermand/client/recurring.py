@@ -27,7 +27,7 @@ class Cycles:
 
     `start_at_s`: seconds since the epoch, None for now. A cycle waits while one whole token of `buy` costs less than
     `min_price` or more than `max_price` whole tokens of `sell`. With one of these, `decimals` are those of `sell` and
-    `buy`: the transaction has bounds in base units, and they are checked before it is signed.
+    `buy`, `(6, 9)` of USDC and SOL: the transaction has bounds in base units, and they are checked before it is signed.
     """
 
     sell: str
@@ -46,11 +46,16 @@ class Cycles:
         prices = {name: decimal(name, price) for name, price in given.items() if price is not None}
         if not prices:
             return DcaBounds()
-        if self.decimals is None:
-            raise ValueError("decimals: give those of `sell` and `buy`, without which a price cannot be checked")
+        match self.decimals:
+            case (int(in_decimals), int(out_decimals)):
+                pass
+            case _:
+                raise ValueError(
+                    f"decimals: give those of `sell` and `buy`, such as (6, 9), not {self.decimals}; "
+                    "without them a price cannot be checked"
+                )
         if whole("cycles", self.cycles) < 1:
             raise ValueError(f"cycles: {self.cycles} is less than 1")
-        in_decimals, out_decimals = self.decimals
         each = Fraction(units("amount", self.amount) // self.cycles * 10**out_decimals, 10**in_decimals)
         least, most = (each / Fraction(prices[name]) if name in prices else None for name in ("max_price", "min_price"))
         return DcaBounds(0 if least is None else ceil(least), 0 if most is None else floor(most))

@@ -86,12 +86,15 @@ class ChainOrders(Struct, frozen=True):
             return {"waitsFor": words, "waiting": {"for": PAUSE, "until": pause.until, "reason": pause.reason}}
         data: Shown = {"for": KEEPER, "keeper": lack}
         if isinstance(terms, LimitOrderAccount):
-            worth = self._worth(terms)
-            data |= {"asks": str(terms.taking_amount), "worth": None if worth is None else str(worth)}
+            worth = self._worth(terms, terms.making_amount)
+            data |= {"asks": str(terms.taking_amount), "worth": _text(worth)}
             words = _EXPIRED if self._has_expired(terms) else self._rate_words(terms, worth)
         else:
-            data |= {"until": terms.next_cycle_at * 1000}
-            words = self._cycle_words(terms)
+            units = cycle_amount(terms)
+            least, most = bounds_of(terms, units)
+            worth = self._worth(terms, units)
+            data |= {"until": terms.next_cycle_at * 1000, **_bounds(least, most), "worth": _text(worth)}
+            words = self._cycle_words(terms, least, most, worth)
         return {"waitsFor": words if lack is None else f"{words}; {lack}", "waiting": data}
 
     def _has_expired(self, order: LimitOrderAccount) -> bool:
@@ -100,15 +103,15 @@ class ChainOrders(Struct, frozen=True):
     def _pair(self, order: LimitOrderAccount | Dca) -> tuple[Token | None, Token | None]:
         return self.tokens.get(Mint(order.input_mint)), self.tokens.get(Mint(order.output_mint))
 
-    def _worth(self, order: LimitOrderAccount) -> int | None:
-        """Of what is left of it, in units of what it asks for, before any fee. None: a price is not known."""
+    def _worth(self, order: LimitOrderAccount | Dca, given_units: int) -> int | None:
+        """Of so much of its input, in units of its output, before any fee. None: a price is not known."""
         given, wanted = self._pair(order)
         if given is None or wanted is None:
             return None
         price, other = self.price_of(given.mint), self.price_of(wanted.mint)
         if price is None or other is None:
             return None
-        return worth_in(BaseUnits(order.making_amount), given, price, wanted, other, Bps(0))
+        return worth_in(BaseUnits(given_units), given, price, wanted, other, Bps(0))
 
     def _rate_words(self, order: LimitOrderAccount, worth: int | None) -> str:
         given, wanted = self._pair(order)
@@ -121,13 +124,19 @@ class ChainOrders(Struct, frozen=True):
         less = (order.taking_amount - worth) * BPS_ONE // order.taking_amount
         return f"{shown}, {decimal_text(less, 2)} % less"
 
-    def _cycle_words(self, order: Dca) -> str:
+    def _cycle_words(self, order: Dca, least: int, most: int | None, worth: int | None) -> str:
         now, due = self.now(), Instant(order.next_cycle_at * 1000)
         _, wanted = self._pair(order)
-        least, most = bounds_of(order, cycle_amount(order))
         bounds = [f"{sign} {_amount(units, wanted)}" for sign, units in (("≥", least), ("≤", most)) if units]
         when = f"is due in {seconds_until(due, now)} s of the venue's clock" if due > now else "is due"
-        return f"its next cycle {when}, for {' and '.join(bounds)}" if bounds else f"its next cycle {when}"
+        if not bounds:
+            return f"its next cycle {when}"
+        asked = f"its next cycle {when}, for {' and '.join(bounds)}"
+        return asked if worth is None else f"{asked}, and is worth {_amount(worth, wanted)} before the fee"
+
+
+def _text(units: int | None) -> str | None:
+    return None if units is None else str(units)
 
 
 def _amount(units: int, token: Token | None) -> str:
@@ -186,6 +195,6 @@ def _limit_times(slippage_bps: int, expires_at_s: int | None, created_at_s: int,
     }
 
 
-def _bounds(least: int, most: int) -> Shown:
-    """0: none."""
+def _bounds(least: int, most: int | None) -> Shown:
+    """0, or None: none."""
     return {"minOutAmount": str(least) if least else None, "maxOutAmount": str(most) if most else None}

@@ -6,6 +6,8 @@ A chain drops a transaction whose payer cannot pay the fee, and says nothing: it
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec import Struct
+
 from countermand.solana.explain.calls import Call, calls_of
 from countermand.solana.fees import fee_of
 from countermand.solana.port import Address, Chain, JsonError
@@ -14,6 +16,8 @@ from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
+    TOKEN_PROGRAMS,
+    read_token_account,
 )
 from countermand.solana.wire import SIGNATURE_BYTES, WireTransaction, read_transaction
 
@@ -25,6 +29,12 @@ _NO_FEE: Final = ("AccountNotFound", "InsufficientFundsForFee")
 _TOO_FEW_LAMPORTS: Final = {"Custom": 1}
 """How the system program calls it."""
 _CREATE_ASSOCIATED = (b"", b"\0", b"\1")
+_TRANSFER_CHECKED: Final = b"\x0c"
+
+
+class TokensMissing(Struct, frozen=True):
+    mint: Address
+    units: int
 
 
 async def fee_shortfall_of(chain: Chain, message: bytes) -> str | None:
@@ -54,6 +64,17 @@ async def lamports_missing(chain: Chain, message: bytes) -> int | None:
         return None
     _, held, fee, spent = short
     return fee + max(spent, WALLET_RENT_LAMPORTS) - held
+
+
+async def tokens_missing(chain: Chain, message: bytes) -> TokensMissing | None:
+    """What the source of its first transfer of tokens lacks for that. None: nothing."""
+    for call in calls_of(_unsigned(message)):
+        if call.program in TOKEN_PROGRAMS and call.data.startswith(_TRANSFER_CHECKED):
+            (info,) = await chain.accounts([call.account(0)])
+            source = None if info is None or info.owner != call.program else read_token_account(info.data)
+            units = call.fields(1).u64() - (0 if source is None else source.amount)
+            return TokensMissing(call.account(1), units) if units > 0 else None
+    return None
 
 
 async def costs_of(chain: Chain, message: bytes) -> tuple[int, int]:

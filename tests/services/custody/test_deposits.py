@@ -1,3 +1,5 @@
+import re
+
 from solders.pubkey import Pubkey
 
 from countermand.values.transactions import TransactionOutcome
@@ -96,11 +98,20 @@ async def test_a_prefunded_address_makes_the_chain_refuse(venue: Venue) -> None:
 
 async def test_a_simulation_says_what_is_missing(venue: Venue) -> None:
     too_much = await venue.build_deposit(USDC, 1_001 * 10**6)
-    assert await venue.custody.simulate_deposit(too_much) == "Error processing Instruction 4: custom program error: 0x1"
+    why = await venue.custody.simulate_deposit(too_much)
+    assert why == "Error processing Instruction 4: custom program error: 0x1 (the wallet lacks 1 USDC)"
+    lamports = (await venue.balances())["lamports"]
+    why = await venue.custody.simulate_deposit(await venue.build_deposit(SOL, lamports))
+    assert why is not None
+    assert re.fullmatch(
+        r"Error processing Instruction 4: custom program error: 0x1 \(the wallet lacks 0\.00\d+ SOL\)", why
+    )
     await venue.closes_own(USDC)
     without = await venue.build_deposit(USDC, 1)
     why = await venue.custody.simulate_deposit(without)
-    assert why == "Error processing Instruction 4: invalid account data for instruction"
+    assert why == (
+        "Error processing Instruction 4: invalid account data for instruction (the wallet lacks 0.000001 USDC)"
+    )
 
 
 async def test_the_same_request_funds_no_second_order(venue: Venue) -> None:

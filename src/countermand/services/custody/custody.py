@@ -35,7 +35,7 @@ from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landed import BalanceChanges, LandedChain, changes_of
 from countermand.services.transactions.outcomes import outcome_of
 from countermand.solana.error_sentences import describe
-from countermand.solana.funds import lamports_missing, shortfall_of
+from countermand.solana.funds import lamports_missing, shortfall_of, tokens_missing
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs.compile import unsigned_transaction
 from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS
@@ -264,9 +264,12 @@ class VaultCustody:
 
     @asks_the_chain
     async def flaw(self, built: UnsignedTransaction) -> str | None:
-        """Why the chain would not take it, in words; None if it would."""
+        """Why the chain would not take it, in its words, and what the wallet lacks; None if it would."""
         simulation = await self._chain.simulate(unsigned_transaction(built.message))
-        return None if simulation.error is None else describe(simulation.error)
+        if simulation.error is None:
+            return None
+        lack = await self._lack(built)
+        return describe(simulation.error) if lack is None else f"{describe(simulation.error)} ({lack})"
 
     @asks_the_chain
     async def shortfall(self, built: UnsignedTransaction) -> str | None:
@@ -276,10 +279,7 @@ class VaultCustody:
     @asks_the_chain
     async def why_not(self, built: UnsignedTransaction) -> str | None:
         """Why the chain would not take it now, for who looks on; None if it would."""
-        missing = await lamports_missing(self._chain, built.message)
-        if missing is not None:
-            return f"the wallet lacks {decimal_text(missing, _SOL_DECIMALS)} SOL"
-        return await self.flaw(built)
+        return await self._lack(built) or await self.flaw(built)
 
     def unsigned_text(self, built: UnsignedTransaction) -> str:
         """The transaction with all signature slots empty, base64."""
@@ -360,6 +360,17 @@ class VaultCustody:
         return self._signer.transaction(plan, attempt.craft.message, attempt.user_signature)
 
     # --- inside
+
+    async def _lack(self, built: UnsignedTransaction) -> str | None:
+        """What the wallet that pays for it lacks. None: nothing."""
+        lamports = await lamports_missing(self._chain, built.message)
+        if lamports is not None:
+            return f"the wallet lacks {decimal_text(lamports, _SOL_DECIMALS)} SOL"
+        missing = await tokens_missing(self._chain, built.message)
+        token = None if missing is None else self._tokens.get(Mint(missing.mint))
+        if missing is None or token is None:
+            return None
+        return f"the wallet lacks {decimal_text(missing.units, token.decimals)} {token.symbol}"
 
     async def _simulated(self, instructions: list[Instruction], variant: int) -> tuple[bytes, int, str | None]:
         """The message that the gas key pays for, its last valid height, and why the chain would not take it."""
