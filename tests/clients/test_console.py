@@ -27,6 +27,9 @@ from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
 from tests.end_to_end.venue import JUP, LAUNCH, SOL, USDC, Funds, Token, Venue, running_venue
 from tests.testkit.test_plugin import pytest_in
 
+pytestmark = pytest.mark.flaky(reruns=1)
+"""A machine that stands still for seconds stops a browser anywhere. The report shows what was played twice, and why."""
+
 SELL = single(sell=1 * SOL, above=160)
 LONG_NAME = "A TOKEN OF A LONG NAME"
 
