@@ -101,13 +101,13 @@ def test_a_create_without_lamports_is_refused_as_its_simulation_says(alice: Trad
     craft = alice.crafts(order)
     body, flawed = alice.body_for(order, craft), "Invalid signed deposit transaction: "
     keeps(alice, 0)
-    no_account = flawed + "Attempt to debit an account but found no record of a prior credit."
-    assert alice.creates(body).error == (400, no_account)
+    no_account = "Attempt to debit an account but found no record of a prior credit."
+    assert alice.creates(body).error == (400, f"{flawed}{no_account} (the wallet lacks 0.00204978 SOL)")
     alice.has(lamports(WALLET_RENT))
     rent = "Transaction results in an account (0) with insufficient funds for rent"
-    assert alice.creates(body).error == (400, flawed + rent)
+    assert alice.creates(body).error == (400, f"{flawed}{rent} (the wallet lacks 0.0011589 SOL)")
     assert alice.history() == []
-    alice.has(1 * SOL)
+    alice.has(lamports(1_158_900))
     assert alice.creates(body).status == 200
 
 

@@ -1,8 +1,10 @@
 """The store of trigger orders: PostgreSQL."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
+
+import asyncpg
 
 from countermand.orders.trigger.ports import TriggerRows, WatermarkRow
 from countermand.orders.trigger.records import SHOWN
@@ -39,7 +41,9 @@ class PostgresStore(VaultPostgres[TriggerRows]):
         try:
             with asking():
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    await connection.execute(_HOLD)
+                    with suppress(asyncpg.UndefinedTableError):  # Then it is no venue's, which its reader finds.
+                        async with connection.transaction():
+                            await connection.execute(_HOLD)
                     yield Snapshot(connection)
         finally:
             connection.terminate()
