@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -218,12 +218,12 @@ class Trader:
                 kept.withdrawn = kept.withdrawn or confirmed.body["txSignature"]
                 assert confirmed.body["txSignature"] == kept.withdrawn
                 self._judge(kept, row)
-        await self._count(rows.values())
+        await self._count(rows)
 
-    async def _count(self, rows: Iterable[dict[str, Any]]) -> None:
+    async def _count(self, rows: Mapping[str, dict[str, Any]]) -> None:
         lamports, dollars, jups = LAMPORTS, DOLLARS, 0
         costs = 0
-        for row in rows:
+        for row in rows.values():
             costs += _FEES_AND_RENT
             sold = 0 if row["rawState"] == "cancelled" else int(row["initialInputAmount"])
             if row["inputMint"] == SOL:
@@ -232,8 +232,10 @@ class Trader:
             else:
                 dollars -= sold
                 jups += int(row["outputAmount"] or 0)
-        assert await self.wallet.units(USDC) == dollars
-        assert await self.wallet.units(JUP) == jups
+        has = (await self.wallet.units(USDC), await self.wallet.units(JUP))
+        if has != (dollars, jups):
+            moved = [row for row in await self.wallet.orders() if row != rows[row["id"]]]
+            raise AssertionError(f"the wallet has {has}, not {(dollars, jups)}; not settled, or wrong: {moved}")
         assert 0 <= lamports - await self.wallet.lamports() <= costs
 
 

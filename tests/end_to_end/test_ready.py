@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.end_to_end.crash_support import Server, until
+from tests.end_to_end.crash_support import Server, Wallet, until
 
 _LONG_ENOUGH_S = 1
 _SECONDS = 8
@@ -81,6 +81,33 @@ async def test_it_is_not_ready_within_seconds_where_the_database_hangs(tmp_path:
         await holding.rollback()
         await asyncio.wait_for(answers(200), _SECONDS)
     finally:
+        await blocker.close()
+        await server.kill()
+
+
+async def test_settling_waits_for_a_price_that_is_being_stored(tmp_path: Path, database_url: str) -> None:
+    """Also where the one who set it has left. It said "settled", and orders were filled a moment later."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    blocker = await asyncpg.connect(database_url)
+    wallet = Wallet(server)
+    try:
+        await server.start()
+        await wallet.comes()
+        order = await wallet.places("200")
+        await server.settled()
+        holding = blocker.transaction()
+        await holding.start()
+        await blocker.execute("LOCK TABLE prices IN ACCESS EXCLUSIVE MODE")
+        setting = asyncio.create_task(server.price("201"))
+        await asyncio.sleep(_LONG_ENOUGH_S / 5)
+        setting.cancel()
+        asked = {"timeoutMs": 100}
+        assert await server.does("POST", "/sandbox/settle", asked) == {"settled": False, "waitingFor": []}
+        await holding.rollback()
+        await server.settled()
+        assert await wallet.is_in(order, "fill_success")
+    finally:
+        wallet.http.close()
         await blocker.close()
         await server.kill()
 

@@ -29,6 +29,10 @@ class RunningChanges:
             if not self._under_way:
                 self._none.set()
 
+    def is_idle(self) -> bool:
+        """No change is under way."""
+        return not self._under_way
+
     @asynccontextmanager
     async def of_everything(self) -> AsyncIterator[None]:
         """Begins once all changes have ended; the next ones wait until it has."""

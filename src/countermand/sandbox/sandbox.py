@@ -267,7 +267,9 @@ class Sandbox:
         return self._is_idle() and self._deps.book.is_settled()
 
     def _is_idle(self) -> bool:
-        """No order is owed anything, in a vault or on the chain."""
+        """No order is owed anything, in a vault or on the chain, and nothing is about to change that."""
+        if not (self.changes.is_idle() and self._deps.prices.is_settled()):
+            return False
         if self._deps.keeper is not None and not self._deps.keeper.is_idle():
             return False
         shards = (self._deps.shard, self._deps.dca)

@@ -109,6 +109,10 @@ class Prices:
         if failure is not None:
             raise failure
 
+    def is_settled(self) -> bool:
+        """Nothing is being set: each price that is stored has been told to all orders."""
+        return not self._setting
+
     async def settled(self) -> None:
         """What is being set, has been. For who ends what sets prices, and may not wait for each."""
         while self._setting:
