@@ -14,9 +14,12 @@ import pytest_asyncio
 
 from countermand.store.embedded import EmbeddedPostgres
 from tests.end_to_end.crash_support import ONE_SOL, SOL, USDC, Lost, Server, Wallet, running_apart, until
-from tests.end_to_end.test_crash_walk import AFTER_COMMIT, BEFORE_COMMIT, OF_THE_COMMIT, POINTS, Walk, quietly
+from tests.end_to_end.test_crash_walk import AFTER_COMMIT, BEFORE_COMMIT, POINTS, Walk, quietly
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OF_THE_COMMIT: Final = (BEFORE_COMMIT, AFTER_COMMIT)
+"""For steps that send nothing: of a send they would never die, also in a thorough run."""
 
 TAKE_PROFIT, STOP_LOSS = "take_profit", "stop_loss"
 CROSSING: Final = {TAKE_PROFIT: "250", STOP_LOSS: "90"}
