@@ -110,7 +110,7 @@ REAL_CANCELLED = Exchange._cancelled
 
 
 def comes_back(exchange: Exchange, event: Event, at: Instant) -> Changes:
-    """CoW 2532, Coinbase 334: cancelled by the rows, and filled by whoever had not heard of it."""
+    """CoW 2532, Coinbase 334: cancelled by the rows, and filled by a matcher that had not heard of it."""
     before, held = None, None
     if isinstance(event, BookOrderCancelled) and event.reason is CancelReason.USER:
         before, held = exchange.orders[event.order_id], exchange.ledger.holds[HoldId(event.order_id)]
@@ -124,7 +124,7 @@ def comes_back(exchange: Exchange, event: Event, at: Instant) -> Changes:
 
 
 class ShyShard(CountedShard):
-    """Nobody sees its memory: what goes wrong there must be seen by what it does."""
+    """Its memory is not seen: what goes wrong there must be seen by what it does."""
 
     def _on_loaded(self, state: BookState) -> None:
         self.looked = lambda _memory, _loaded: None
@@ -285,7 +285,7 @@ def keeps_the_stop(_desk: Exchange, _order: BookOrder) -> None:
 
 
 def drops_the_maker(exchange: Exchange, event: Event, at: Instant) -> Changes:
-    """GoDCE 6: the match fails, and whoever rested is offered no more."""
+    """GoDCE 6: the match fails, and the maker that rested is offered no more."""
     changes = REAL_APPLY(exchange, event, at)
     if isinstance(event, BookOrderCancelled) and event.reason is CancelReason.FAILED:
         terms = exchange.orders[event.order_id].terms
@@ -340,7 +340,7 @@ class HastyShard(CountedShard):
 
 
 class SilentShard(CountedShard):
-    """Whoever repeats a request waits for ever."""
+    """A repeated request waits for ever."""
 
     async def _settled(self, writer: BookEpoch, happened: Any) -> None:
         await super()._settled(writer, happened)

@@ -492,7 +492,7 @@ PRIVATE = (
 
 
 @pytest.mark.parametrize(("method", "path"), PRIVATE)
-def test_who_is_nobody_learns_nothing(api: OrderApi, method: str, path: str) -> None:
+def test_an_unauthenticated_client_learns_nothing(api: OrderApi, method: str, path: str) -> None:
     """Before anything else of the request is looked at."""
     api.creates()
     stranger = api.ask(method, path, None, body=b"{")

@@ -105,7 +105,7 @@ class _Auditor:
 
 
 def audited(venue: Venue) -> None:
-    """What the venue shows is what the journal, read by somebody else, comes to."""
+    """What the venue shows is what the journal, read by another reader, comes to."""
     auditor = _Auditor(venue)
     for entry in venue.journal:
         for event in entry.events:

@@ -42,7 +42,7 @@ def test_a_cancelled_order_does_not_trade(venue: Venue) -> None:
     assert venue.trades() == []
 
 
-def test_what_has_ended_cannot_be_cancelled_and_nobody_else_suffers(venue: Venue) -> None:
+def test_what_has_ended_cannot_be_cancelled_and_no_other_order_suffers(venue: Venue) -> None:
     """Neither a filled nor a cancelled nor a strange id ever touches another order."""
     filled, cancelled, bystander = venue.buys(ALICE, 10, 100), venue.buys(ALICE, 10, 99), venue.buys(ALICE, 10, 98)
     venue.sells(BOB, 10, 100)
@@ -63,7 +63,7 @@ def test_another_accounts_order_is_unknown(venue: Venue) -> None:
     assert venue.cancels(BOB, order) == BookRefused(BookRefusal.ORDER_UNKNOWN), "nor may its end be told"
 
 
-def test_whoever_comes_first_wins_the_race(venue: Venue) -> None:
+def test_the_first_of_a_trade_and_a_cancel_wins_the_race(venue: Venue) -> None:
     order = venue.sells(BOB, 10, 100)
     venue.buys(ALICE, 10, 100)
     assert venue.cancels(BOB, order) == BookRefused(BookRefusal.ORDER_DONE, venue.order(order))

@@ -1,4 +1,4 @@
-"""Who trades with whom, at which price, and who pays what."""
+"""Which taker trades with which maker, at which price, and who pays what."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, CAROL, ETHUSDC, UN
 MILLION = Amount(10**6 * UNIT)
 
 
-def test_an_order_that_meets_nobody_rests_with_its_money_locked(venue: Venue) -> None:
+def test_an_order_that_meets_no_maker_rests_with_its_money_locked(venue: Venue) -> None:
     order = venue.buys(ALICE, 425, 6_873_381)
     assert venue.state(order) is OrderStatus.WAIT
     assert venue.book(BUY) == [(order, 6_873_381, 425)]
@@ -63,7 +63,7 @@ def test_a_partly_filled_maker_keeps_its_place(venue: Venue) -> None:
     assert [trade.sell.order_id for trade in venue.trades()] == [first, first, second]
 
 
-def test_whoever_comes_back_comes_last(venue: Venue) -> None:
+def test_a_maker_that_comes_back_comes_last(venue: Venue) -> None:
     first, second = venue.sells(BOB, 10, 100), venue.sells(CAROL, 10, 100)
     venue.cancels(BOB, first)
     again = venue.sells(BOB, 10, 100)

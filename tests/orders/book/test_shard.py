@@ -159,7 +159,7 @@ async def test_the_same_request_gets_the_same_order_and_another_one_is_refused(m
             await _disturbs(it, meanwhile)
             again = await venue.place(draft, b"signed")
         assert isinstance(first, BookOrder)
-        assert first.state is OrderStatus.CANCEL, "nobody sells"
+        assert first.state is OrderStatus.CANCEL, "there is no seller"
         assert again == first
         assert await venue.placed(ALICE, draft.nonce) == first
         await _disturbs(it, meanwhile)
@@ -382,7 +382,7 @@ async def test_an_order_that_is_too_old_ends_before_anything_else_of_that_instan
         it.freeze(START + MARKET.max_order_age_ms + late_ms)
         placed = await it.house.venue.place(draft, b"signed")
         assert isinstance(placed, BookOrder)
-        assert placed.state is OrderStatus.WAIT, "nobody was there any more"
+        assert placed.state is OrderStatus.WAIT, "no maker was there any more"
         after = await it.house.order(order)
         assert (after.state, after.cancel_reason) == (OrderStatus.CANCEL, CancelReason.SYSTEM)
         assert after.updated_at == START + MARKET.max_order_age_ms
@@ -484,7 +484,7 @@ async def test_a_match_that_is_to_fail_may_be_one_of_a_stop_order() -> None:
 
 
 @under_virtual_time
-async def test_matches_fail_as_often_as_they_are_to_and_an_order_that_meets_nobody_uses_none_up() -> None:
+async def test_matches_fail_as_often_as_they_are_to_and_an_order_that_meets_no_maker_uses_none_up() -> None:
     async with opened() as it:
         it.house.faults.due = 1
         resting = await it.bid(90)
@@ -656,7 +656,7 @@ async def test_who_waits_through_a_reset_is_told_to_ask_again() -> None:
 
 
 @under_virtual_time
-async def test_whoever_waits_for_a_shard_that_is_stopped_is_told() -> None:
+async def test_a_caller_that_waits_for_a_shard_that_is_stopped_is_told() -> None:
     async with opened() as it:
         draft = await it.house.draft(ALICE, BUY, 100, 1)
         it.trouble.hold(BEFORE_COMMIT)
@@ -685,7 +685,7 @@ async def test_a_writer_that_was_replaced_answers_nothing_and_shows_nothing_that
                 with pytest.raises(Unavailable):
                     await read
             shown = await reads.order(ALICE, ended.id)
-            assert shown is not None, "what is read from the store is true whoever reads it"
+            assert shown is not None, "what is read from the store is true for every reader"
             with pytest.raises(CommitUnknown):
                 await older.house.venue.cancel(ALICE, order.id)
             with pytest.raises(WriterReplaced):
@@ -697,7 +697,7 @@ async def test_a_writer_that_was_replaced_answers_nothing_and_shows_nothing_that
 
 @under_virtual_time
 async def test_a_replaced_writer_that_finds_a_living_order_in_the_store_knows_that_it_is_not_alone() -> None:
-    """It crashed: only what has ended is read by a writer, as long as nobody else writes."""
+    """It crashed: only what has ended is read by a writer, as long as no other writer writes."""
     async with opened() as older:
         older.house.shard.drafts_kept = 0
         draft = await older.house.draft(ALICE, BUY, 100, 1)

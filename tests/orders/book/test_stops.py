@@ -143,7 +143,7 @@ def test_without_a_price_at_placement_there_is_no_slippage(venue: Venue) -> None
     assert venue.state(stop) is OrderStatus.DONE
 
 
-def test_the_last_trade_is_the_reference_where_nobody_stands_opposite(venue: Venue) -> None:
+def test_the_last_trade_is_the_reference_where_no_order_stands_opposite(venue: Venue) -> None:
     trade_at(venue, 100)
     stop = venue.buys(ALICE, 10, 200, STOP, stop=110)
     venue.sells(BOB, 11, 131)
@@ -152,7 +152,7 @@ def test_the_last_trade_is_the_reference_where_nobody_stands_opposite(venue: Ven
 
 
 def test_a_restart_between_trigger_and_opening_loses_nothing(venue: Venue) -> None:
-    """The trigger is committed with the trade: whoever loads it opens the order."""
+    """The trigger is committed with the trade: a writer that loads it opens the order."""
     venue.sells(ALICE, 10, 90, STOP, stop=95)
     venue.buys(BOB, 1, 95)
     seen = []
