@@ -83,7 +83,7 @@ def keeps_waiting_stops(exchange: Exchange, order: BookOrder | None, reason: Can
 
 def cancels_the_neighbour(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Any:
     """Liquibook 12: the cancel of a cancelled order cancels another one."""
-    if order is not None and order.state is OrderStatus.CANCEL:
+    if order is not None and order.state is OrderStatus.CANCELLED:
         for other in exchange.live(order.terms.account, order.terms.market):
             return (rules._cancelled(exchange, other, reason),)
     return REAL_END(exchange, order, reason)
@@ -92,7 +92,7 @@ def cancels_the_neighbour(exchange: Exchange, order: BookOrder | None, reason: C
 def keeps_dust(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Any:
     """Lightning's pool 157: what is less than the smallest volume can be neither matched nor cancelled."""
     is_dust = order is not None and order.remaining < exchange.markets[order.terms.market].market.volume_min
-    if order is not None and is_dust and order.state is OrderStatus.WAIT:
+    if order is not None and is_dust and order.state is OrderStatus.OPEN:
         return BookRefused(BookRefusal.NOTHING_TO_DO)
     return REAL_END(exchange, order, reason)
 
@@ -246,7 +246,7 @@ def opens_it_again(exchange: Exchange, *stored: Any) -> None:
 def does_not_store_cancels(memory: BookState) -> BookRows:
     """Peatio 2843: a cancel that was acknowledged is lost at a restart."""
     rows = REAL_CUT(memory)
-    return replace(rows, orders=[row for row in rows.orders if row.state != OrderStatus.CANCEL.value])
+    return replace(rows, orders=[row for row in rows.orders if row.state != OrderStatus.CANCELLED.value])
 
 
 REAL_CUT = BookState.take_rows

@@ -115,4 +115,4 @@ def audited(venue: Venue) -> None:
     for order_id, order in venue.exchange.orders.items():
         seen = auditor.seen[order_id]
         assert (order.remaining.lots, order.executed.lots) == (seen.left, seen.executed)
-        assert (order.state in (OrderStatus.DONE, OrderStatus.CANCEL)) == (order_id in auditor.ended)
+        assert (order.state in (OrderStatus.FILLED, OrderStatus.CANCELLED)) == (order_id in auditor.ended)
