@@ -272,6 +272,7 @@ def test_no_rule_sees_more(rule: Rule, sound: str) -> None:
 
 
 INSIDE = (
+    "admin",
     "app",
     "audit",
     "gateway",
@@ -279,6 +280,7 @@ INSIDE = (
     "kernel",
     "orders",
     "rescue",
+    "sandbox",
     "services",
     "solana",
     "store",

@@ -191,5 +191,5 @@ def _admin(families: Families, authenticator: AdminAuthenticator) -> Resources:
     async def observe(mint: Mint, price: UsdPrice) -> None:
         await infra.prices.set({mint: price}, at_once=False)
 
-    prices = admin_routes.PricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
+    prices = admin_routes.AdminPricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
     yield from admin_routes.resources(prices)
