@@ -37,13 +37,12 @@ from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
 from countermand.audit.wire import currencies_as_wire
 from countermand.kernel.ports import Epoch, Unavailable
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
-from countermand.services.custody.vaults import SeedRefused, VaultKeys, load_seed
+from countermand.services.custody.vaults import MASTER_SEED_FILE, SeedRefused, VaultKeys, load_seed
 from countermand.services.tokens import Token
 from countermand.store.beside import database_beside
 from countermand.store.postgres import PostgresStore
 from countermand.store.snapshot import Snapshot
 
-MASTER_SEED_FILE: Final = "master-seed"
 _WIDTH_MIN: Final = 200
 """No number is cut, however narrow the terminal is, and where there is none."""
 _TRIES: Final = 10
