@@ -36,7 +36,7 @@ ranges: $(TOOLS) ## Test with the lowest and the newest versions of our dependen
 package: $(TOOLS) ## Build the wheel and the sdist, and use them beside what a bot may have.
 	@$(BIN)/python -m scripts.try_package $(PYTHONS)
 
-lint: $(TOOLS) ## Check style, types and who may import whom.
+lint: $(TOOLS) ## Check style, types and imports between packages.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)

@@ -6,7 +6,7 @@ ticks on average), one fifth goes 40 ticks through it; quantities are 1 to 100. 
 a book as it puts in, so that a book that begins empty stays nearly so. The second table therefore begins with
 `DEEP` orders that rest; those are not timed.
 
-"Ours" takes the path of the venue: it first looks whom an order meets, and then takes that off and adds what is left.
+"Ours" takes the path of the venue: it first looks which makers an order meets, then takes that off and adds the rest.
 "Ours, with money" is the venue's whole turn: a command is decided and its events are applied, with holds, fees and
 balances, which no peer has. "Ours, in one step" is a shorter path that the venue does not take. A book that is slow is
 stopped after its time, and its rate is that of what it did; one after which another quantity rests than after ours is

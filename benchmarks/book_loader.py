@@ -15,7 +15,6 @@ import asyncpg
 import fast_stark_crypto
 
 from benchmarks import requests
-from countermand.app.seeds import MASTER_SEED_FILE
 from countermand.curves.stark import public_key
 from countermand.dialects.tanx.session import TanxSessions
 from countermand.dialects.tanx.signing import msg_hash
@@ -33,7 +32,7 @@ from countermand.orders.book.rows import Draft
 from countermand.orders.book.shard import BookEpoch
 from countermand.orders.book.state import BookState
 from countermand.orders.shards import BOOK_SHARD
-from countermand.services.custody.vaults import VaultKeys, load_or_make_seed
+from countermand.services.custody.vaults import MASTER_SEED_FILE, VaultKeys, load_or_make_seed
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.embedded import EmbeddedPostgres

@@ -17,7 +17,6 @@ import asyncpg
 import structlog
 from solders.keypair import Keypair
 
-from countermand.app.seeds import MASTER_SEED_FILE
 from countermand.dialects.trigger_v2.auth import WalletSessions
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
@@ -35,7 +34,7 @@ from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.deposits import account_seed, deposit_message
 from countermand.services.custody.instructions import order_account
-from countermand.services.custody.vaults import VaultKeys, load_or_make_seed
+from countermand.services.custody.vaults import MASTER_SEED_FILE, VaultKeys, load_or_make_seed
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import JUP, SOL, USDC, Token, TokenRegistry
 from countermand.solana.embedded import EmbeddedChain

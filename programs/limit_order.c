@@ -1,8 +1,8 @@
 /* Limit orders: an account for each order, and a token account of that account, which escrows the input.
 
    Initialize moves the maker's tokens into escrow; cancel gives what is there, and all rent, to the maker. The maker may
-   cancel at any time, everybody else once the order has expired, and never to anywhere but the maker.
-   Anybody may fill, in parts, at the maker's rate or better, until the expiry has passed: what is given is rounded up. */
+   cancel at any time, every other wallet once the order has expired, and never to anywhere but the maker.
+   Any wallet may fill, in parts, at the maker's rate or better, until the expiry: what is given is rounded up. */
 #include "solana.h"
 
 /* j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X, and its keys for ["__event_authority"], ["fee"] and ["keepers"] */
@@ -266,7 +266,7 @@ static u8 *after_expiry(int order) { return ACCOUNT(order)->data + EXPIRY + (has
 
 typedef struct { Seed seeds[4]; Signer signer; } Authority;
 
-/* Whether this is an order that nobody has borrowed from, with its maker and its reserve; and how to sign for it. */
+/* Whether this is an order that no taker has borrowed from, with its maker and its reserve; and how to sign for it. */
 static u64 check_order(const Parts *at, u64 borrowed, Authority *authority) {
   const Account *order = ACCOUNT(at->order);
   TRY(check_ours(at->order));
@@ -294,7 +294,7 @@ static u64 check_input(int order, int mint, int program) {
 }
 
 /* At the second of its expiry an order can still fill, and belongs to its maker alone. One that has nothing left, but
-   still is there since something else lies in its reserve, anybody may clear away. */
+   still is there since something else lies in its reserve, any wallet may clear away. */
 static u64 check_right(void) {
   if (is(C_SIGNER, ACCOUNT(C_MAKER)->key) || !amount_in(C_ORDER, MAKING)) return 0;
   REQUIRE(is_over(C_ORDER), OrderNotExpired);

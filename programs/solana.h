@@ -295,7 +295,7 @@ static u64 rent_for(u64 bytes) {
 
 typedef struct { int payer, index; u64 bytes; const Key *owner; } Creation;
 
-/* Makes an account. Lamports that somebody sent there before do not hinder it, as they would hinder the system program's
+/* Makes an account. Lamports that were sent there before do not hinder it, as they would hinder the system program's
    CreateAccount: the payer adds what is missing. */
 static u64 create_account_of(const Creation *made, const Signer *signer) {
   int index = made->index;
@@ -368,7 +368,7 @@ static int has_type(const Account *account, u8 type) {
   return length > TOKEN_ACCOUNT_BYTES && length != MULTISIG_BYTES && account->data[TOKEN_ACCOUNT_BYTES] == type;
 }
 
-/* Extensions that neither take anything from a transfer, nor call a program in it, nor let anybody stop it or take the
+/* Extensions that neither take anything from a transfer, nor call a program in it, nor let another stop it or take the
    tokens: close authority, confidential transfer (its own balances), default state (our accounts would be frozen at
    birth, and the transfer would fail), interest and scaled amounts (display only), and the pointers and texts of
    metadata, groups and members. Those that we do not know are refused with the rest. */

@@ -16,6 +16,7 @@ from countermand.dialects.recurring_v1.refusals import WORDS as RECURRING_WORDS
 from countermand.dialects.swap_v1 import fidelity as swap_v1
 from countermand.dialects.swap_v1.refusals import WORDS as SWAP_WORDS
 from countermand.dialects.tanx import fidelity as tanx
+from countermand.dialects.tanx.names import STATES as TANX_STATES
 from countermand.dialects.tanx.refusals import WORDS as TANX_WORDS
 from countermand.dialects.tokens_v2 import fidelity as tokens_v2
 from countermand.dialects.trigger_v1 import fidelity as trigger_v1
@@ -209,21 +210,22 @@ def states_page() -> str:
         dca_rows="\n".join(
             f"| `{state.value}` | `{DCA[state].value}` | `{DCA_DISPLAY[DCA[state]].value}` |" for state in dca.State
         ),
-        book=diagram(book.OrderStatus.PENDING, BOOK),
+        book=diagram(book.OrderStatus.PENDING, BOOK, TANX_STATES),
     )
 
 
-def diagram(first: Enum, transitions: _Table) -> str:
+def diagram(first: Enum, transitions: _Table, names: Mapping[Any, str] | None = None) -> str:
     """A state diagram in Mermaid's language: one arrow for each pair of states, with all its events."""
-    lines = ["stateDiagram-v2", f"    [*] --> {first.value}: OrderPlaced"]
+    name = {state: state.value if names is None else names[state] for state in transitions}
+    lines = ["stateDiagram-v2", f"    [*] --> {name[first]}: OrderPlaced"]
     for state, moves in transitions.items():
         arrows: dict[Enum, list[str]] = {}
         for event, leads in moves.items():
             for target in outcomes(leads):
                 arrows.setdefault(target, []).append(event.__name__)
-        lines += [f"    {state.value} --> {target.value}: {', '.join(events)}" for target, events in arrows.items()]
+        lines += [f"    {name[state]} --> {name[target]}: {', '.join(events)}" for target, events in arrows.items()]
         if all(target is state for target in arrows):
-            lines.append(f"    {state.value} --> [*]")
+            lines.append(f"    {name[state]} --> [*]")
     return "\n".join(lines)
 
 

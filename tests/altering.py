@@ -57,7 +57,7 @@ def asserted(message: Message) -> Message:
 
 
 def sponsored(message: Message) -> Message:
-    """Somebody else pays the fee."""
+    """Another account pays the fee."""
     return compiled(message, instructions_of(message), SPONSOR.pubkey())
 
 

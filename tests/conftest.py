@@ -87,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The product is compiled: where PYTHONDONTWRITEBYTECODE is set, as in most containers, each start would do it again,
     in half a second. The files of the tests are in memory, if there is room: a database on a disk takes five times the
-    processor time, even without fsync. And what a test logs is written as it is, since hardly anybody reads it.
+    processor time, even without fsync. And what a test logs is written as it is, since it is hardly ever read.
     """
     structlog.configure(processors=[*PLAIN])
     if hasattr(config, "workerinput"):

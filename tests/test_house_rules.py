@@ -1,6 +1,7 @@
 """The rules of the house that neither the type checker nor the import contracts can see."""
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -271,6 +272,7 @@ def test_no_rule_sees_more(rule: Rule, sound: str) -> None:
 
 
 INSIDE = (
+    "admin",
     "app",
     "audit",
     "gateway",
@@ -278,6 +280,7 @@ INSIDE = (
     "kernel",
     "orders",
     "rescue",
+    "sandbox",
     "services",
     "solana",
     "store",
@@ -302,3 +305,44 @@ def test_each_family_has_its_refusals_at_the_same_place() -> None:
         names = [node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]
         if any(name.endswith("Refusal") for name in names):
             assert file.parts[-2:] == ("model", "refusals.py"), file
+
+
+ROOT = PACKAGE.parents[1]
+WRITTEN_IN = ("benchmarks", "console/src", "docs", "examples", "programs", "scripts", "src", "tests")
+TEXTS = {".c", ".h", ".js", ".md", ".mjs", ".py", ".sql", ".ts", ".tsx"}
+OF_OTHERS = {"__pycache__", ".venvs", "built", "node_modules"}
+VAGUE = re.compile(r"(?i)whoever|somebody|anybody|(?<!\")nobody|nobody(?!\")|(?<![a-z])whom(?![a-z])")
+"""`"nobody"` is the name of a user of the machine."""
+
+
+def written() -> Iterator[Path]:
+    yield from ROOT.glob("*.md")
+    for part in WRITTEN_IN:
+        for folder, folders, files in os.walk(ROOT / part):
+            folders[:] = sorted({*folders} - OF_OTHERS)
+            yield from (Path(folder, name) for name in sorted(files) if Path(name).suffix in TEXTS)
+
+
+def test_names_and_prose_say_who() -> None:
+    """A caller, a client, a wallet, a maker, or what is not waited for."""
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in written()
+        if file != Path(__file__)
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if VAGUE.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "vague",
+    ["def test_whoever_asks(): ...", "# Nobody asks.", "NOBODYS = 1", "by whom", "somebody's", "not_anybody_else"],
+)
+def test_vague_words_are_seen(vague: str) -> None:
+    assert VAGUE.search(vague)
+
+
+@pytest.mark.parametrize("plain", ['getpwnam("nobody")', "no body", "any wallet", "the whole"])
+def test_plain_words_are_not(plain: str) -> None:
+    assert not VAGUE.search(plain)

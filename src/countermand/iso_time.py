@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SECONDS_MAX: Final = 253_402_300_799
+"""The last second of the year 9999. A time in milliseconds by mistake is beyond it."""
 
 
 def iso(at_ms: int) -> str:

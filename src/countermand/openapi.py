@@ -55,6 +55,11 @@ class Operation(msgspec.Struct, frozen=True):
     may_be_empty: bool = False
 
 
+def one_of(*values: str) -> msgspec.Meta:
+    """Of a field: says in the document what a text can be."""
+    return msgspec.Meta(extra_json_schema={"enum": list(values)})
+
+
 def document(
     title: str,
     version: str,

@@ -1,6 +1,9 @@
 """The one thing about JSON that a decoder of types does not see: a key that stands twice in an object."""
 
 import json
+from typing import Final
+
+_ECHOED_CHARS_MAX: Final = 60
 
 
 class _Twice(Exception):
@@ -27,3 +30,8 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
                 raise _Twice(key)
             seen[key] = None
     return found
+
+
+def echoed(key: str) -> str:
+    """Its beginning, as a message may repeat it."""
+    return key[:_ECHOED_CHARS_MAX].encode("utf-8", "replace").decode()

@@ -151,7 +151,7 @@ class Keeper:
 
 
 class Trespasser(Keeper):
-    """It tries what is not allowed, to it or to anybody. All of it must fail, or be as fair as from anybody."""
+    """It tries what is not allowed, to it or to any wallet. All of it must fail, or be as fair as from any wallet."""
 
     def with_limit(self, limit: Limit) -> Does:
         name, order = limit

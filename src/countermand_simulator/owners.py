@@ -25,7 +25,7 @@ from countermand_simulator.world import Work, World
 _KEPT: Final = 12
 _BLOCKHASH_DIES_MS: Final = 62_000
 _OWN_UNITS: Final = 200_000
-_NOBODYS: Final = RequestId("00000000-0000-4000-8000-000000000000")
+_UNKNOWN_REQUEST: Final = RequestId("00000000-0000-4000-8000-000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class Owner(ABC):
             await self._hands_in(family, draft, signed, None, sound=False)
         elif how == 1:
             self.world.happened("a build is handed in under another name")
-            await self._hands_in(self.family, draft, signed, _NOBODYS, sound=False)
+            await self._hands_in(self.family, draft, signed, _UNKNOWN_REQUEST, sound=False)
         else:
             spoilt = self.world.on_chain.tampered_by_all(signed, self.random)
             await self._hands_in(self.family, draft, spoilt, draft.request_id, sound=False)

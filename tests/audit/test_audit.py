@@ -1,4 +1,4 @@
-"""An audit of a venue that lived a little, and of one that somebody has damaged."""
+"""An audit of a venue that lived a little, and of one that was damaged."""
 
 import base64
 import io

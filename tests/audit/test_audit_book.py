@@ -1,4 +1,4 @@
-"""An audit of order books after a day's business, and of books that somebody has damaged."""
+"""An audit of order books after a day's business, and of books that were damaged."""
 
 from collections.abc import AsyncIterator
 

@@ -36,7 +36,7 @@ REFUSED_BY_THE_DATABASE = [("chain_ledger", "one"), ("venue", "one")]
 """Of these columns no value but one is possible."""
 
 
-async def test_a_venue_that_nobody_damaged_has_no_differences(connection: Any, keys: VaultKeys) -> None:
+async def test_an_undamaged_venue_has_no_differences(connection: Any, keys: VaultKeys) -> None:
     assert await told(connection, keys) == []
     assert await told(connection, None, thorough=False) == []
 

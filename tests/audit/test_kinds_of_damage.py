@@ -189,7 +189,7 @@ async def test_what_is_no_number_is_a_difference_and_no_bug(
 
 
 async def test_an_entry_that_was_changed_with_all_hashes_after_it(connection: Any, keys: VaultKeys) -> None:
-    """Whoever can compute hashes has to explain the rows, too: here all happened a millisecond later."""
+    """Hashes that were computed anew have to agree with the rows, too: here all happened a millisecond later."""
     head = GENESIS
     async with damaged(connection, "UPDATE shards SET last_at = last_at + 1 WHERE shard = 0"):
         for row in await connection.fetch("SELECT * FROM journal WHERE shard = 0 ORDER BY seq"):

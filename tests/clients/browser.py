@@ -72,7 +72,7 @@ def running_browser(directory: Path, script: Path = CLIENTS / "browser.mjs") -> 
 
 
 def _told(process: "subprocess.Popen[str]", asked: object = None) -> Any:
-    """The next line, after a line that asks for it. Whoever takes too long is killed."""
+    """The next line, after a line that asks for it. A process that takes too long is killed."""
     assert process.stdin is not None
     assert process.stdout is not None
     watchdog = threading.Timer(ANSWER_S, process.kill)

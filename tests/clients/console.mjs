@@ -455,7 +455,7 @@ const scenarios = {
   /** A venue, which shows itself to its operator's key, and lets nothing be changed. */
   async venue(page, base, key, order, mint) {
     const gate = page.getByLabel('API key with the scope admin');
-    await gate.fill('a key of nobody');
+    await gate.fill('an unknown key');
     await page.keyboard.press('Enter');
     const refused = await until('refused', () => page.getByRole('alert').textContent());
     await gate.fill('“ck_quoted”');

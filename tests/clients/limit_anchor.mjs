@@ -1,7 +1,7 @@
 // A maker whose client is made by Anchor from the interface that the program of limit orders publishes.
 // Usage: limit_anchor.mjs <url of /rpc> <maker, JSON> <stranger, JSON> <input mint> <output mint> <expiry, in seconds>
 // Opens one order with an expiry, and one without, with a slippage; reads them; is refused; cancels the second, and prints
-// what it saw, as JSON. With an expiry of 0, the stranger cancels what has expired instead, and somebody else pays.
+// what it saw, as JSON. With an expiry of 0, the stranger cancels what has expired instead, and another wallet pays.
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);

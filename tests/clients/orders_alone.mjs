@@ -1,4 +1,4 @@
-// Somebody who knows nothing but @solana/web3.js, the two order programs and /rpc: no API builds or finds anything here.
+// A client that knows nothing but @solana/web3.js, the two order programs and /rpc: no API builds or finds anything here.
 // Usage: orders_alone.mjs <url of /rpc> <secret key, JSON> <input mint> <output mint> <what> ...
 //   open <number>      opens so many limit orders, and prints their addresses
 //   cancel [address…]  cancels these, or all that the chain has of this maker, five to a transaction; prints what is left

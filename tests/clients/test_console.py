@@ -54,7 +54,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
 
 @pytest.fixture
 def empty(own: Venue) -> Venue:
-    """Nobody else's orders are on the chart."""
+    """No other wallet's orders are on the chart."""
     own.resets()
     return own
 
@@ -561,7 +561,7 @@ def test_an_order_that_is_not_listed_is_asked_for(browser: Browser, empty: Venue
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1400), ("light", 400)])
-def test_nothing_keeps_anybody_out(browser: Browser, empty: Venue, owner: Trader, scheme: str, width: int) -> None:
+def test_every_screen_is_accessible(browser: Browser, empty: Venue, owner: Trader, scheme: str, width: int) -> None:
     """axe-core finds no violation on the first screen, with an order, with each drawer and with a request open."""
     owner.places(oco(sell=1 * SOL, take_profit=165, stop_loss=140))
     placed_elsewhere(empty, owner)

@@ -78,7 +78,7 @@ async def is_content(script: str, *given: str) -> None:
 
 
 class Wallet:
-    """What somebody does with solana-py: airdrops, tokens, transactions that are confirmed."""
+    """What a client does with solana-py: airdrops, tokens, transactions that are confirmed."""
 
     def __init__(self, client: AsyncClient) -> None:
         self.client = client

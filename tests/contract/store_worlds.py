@@ -120,14 +120,14 @@ class InPostgres:
             await transaction.start()
             await blocker.execute("SELECT FROM shards FOR UPDATE")
 
-            async def end_whoever_waits() -> None:
+            async def end_the_waiting_backend() -> None:
                 async with self._helper() as helper:
                     waiting = await waits_for(helper, blocker)
                     assert await helper.fetchval("SELECT pg_terminate_backend($1, 5000)", waiting) is True
                 await transaction.rollback()
                 await blocker.close()
 
-            self._tasks.append(asyncio.create_task(end_whoever_waits()))
+            self._tasks.append(asyncio.create_task(end_the_waiting_backend()))
 
         return await self._open(self.url), strike
 

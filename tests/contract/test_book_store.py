@@ -242,7 +242,7 @@ async def test_an_order_is_stored_as_it_is_now_and_those_that_live_are_loaded(st
     await store.commit(batch(epoch, 1, orders=[ended, order_row(2, body=b"changed")]))
     assert await bodies(store.live_orders(BOOKS)) == [b"changed", b'{"order":10}']
     assert await store.order(OrderId(9)) == b"ended"
-    assert await store.orders(OrdersQuery(ALICE, state=OrderStatus.CANCEL)) == [b"ended"]
+    assert await store.orders(OrdersQuery(ALICE, state=OrderStatus.CANCELLED)) == [b"ended"]
 
 
 async def test_what_an_order_is_searched_by_stays_what_it_was_first(store: BookStore) -> None:
@@ -348,8 +348,8 @@ async def test_orders_are_filtered(store: BookStore) -> None:
         ({"quote": Currency("usdt")}, [4]),
         ({"kind": Kind.STOP_LIMIT}, [5]),
         ({"side": Side.SELL}, [2]),
-        ({"state": OrderStatus.DONE}, [3]),
-        ({"state": OrderStatus.WAIT, "side": Side.BUY}, [4, 1]),
+        ({"state": OrderStatus.FILLED}, [3]),
+        ({"state": OrderStatus.OPEN, "side": Side.BUY}, [4, 1]),
         ({"since": Instant(TODAY + 4)}, [5, 4]),
         ({"until": Instant(TODAY + 4)}, [3, 2, 1]),
     ]

@@ -176,7 +176,7 @@ async def rpc(another_venue: Venue) -> AsyncIterator[Subject]:
 
 @pytest.fixture(scope="module")
 def another_node() -> Iterator[Surfnet]:
-    """One that nobody here wrote."""
+    """One of another make."""
     with running_surfnet() as surfnet:
         yield surfnet
 
@@ -298,8 +298,8 @@ async def test_a_simulation_looks_at_the_blockhash_and_not_at_signatures(subject
 
 async def test_accounts_come_in_the_order_of_the_question(subject: Subject) -> None:
     asked = [address(subject.stranger), address(subject.payer), address(subject.stranger), SYSTEM_PROGRAM]
-    nobody, payer, again, program = await subject.chain.accounts(asked)
-    assert nobody is again is None
+    stranger, payer, again, program = await subject.chain.accounts(asked)
+    assert stranger is again is None
     assert payer is not None
     assert program is not None
     assert (payer.owner, payer.data, payer.executable) == (SYSTEM_PROGRAM, b"", False)
@@ -600,7 +600,7 @@ async def test_recent_fees_are_whole_numbers(subject: Subject) -> None:
 
 
 async def test_what_cannot_be_read_is_refused(subject: Subject) -> None:
-    """By both in the same way, and before anybody else is asked."""
+    """By both in the same way, and before another node is asked."""
     chain = subject.chain
     for asked in (
         chain.accounts(["no address"]),

@@ -188,7 +188,7 @@ async def test_a_history_is_filtered(store: Store) -> None:
     filters: list[tuple[dict[str, Any], list[int]]] = [
         ({}, [4, 3, 2, 1]),
         ({"wallet": BOB}, [5]),
-        ({"wallet": Wallet("nobody")}, []),
+        ({"wallet": Wallet("stranger")}, []),
         ({"active": True}, [4, 2, 1]),
         ({"active": False}, [3]),
         ({"mint": JUP}, [4, 2]),

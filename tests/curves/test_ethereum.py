@@ -41,13 +41,13 @@ def test_who_signed_is_known_by_the_signature(signature: str) -> None:
 
 
 @pytest.mark.parametrize("last", ["1c", "01"])
-def test_the_other_parity_is_somebody_else(last: str) -> None:
+def test_the_other_parity_is_another_signer(last: str) -> None:
     signer = ethereum.signer_of(TEXT, SIGNATURE[:-2] + last)
     assert signer is not None
     assert signer != ADDRESS
 
 
-def test_another_text_is_somebody_else() -> None:
+def test_another_text_is_another_signer() -> None:
     assert ethereum.signer_of(TEXT + " ", SIGNATURE) != ADDRESS
 
 
@@ -97,7 +97,7 @@ def test_a_signature_whose_signer_would_be_at_infinity() -> None:
 
 @given(key=st.integers(1, ORDER - 1), text=st.text(st.characters(codec="utf-8")))
 @settings(max_examples=20)
-def test_whoever_signs_is_found(key: int, text: str) -> None:
+def test_the_signer_is_found(key: int, text: str) -> None:
     assert ethereum.signer_of(text, sign_text(key, text)) == address_of(key)
 
 

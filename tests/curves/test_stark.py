@@ -221,7 +221,7 @@ def test_no_small_relations_raise(private_key: int, message: int, r: int, s: int
 
 @given(st.integers(1, ORDER - 1), st.integers(1, BOUND - 1))
 @settings(max_examples=20)
-def test_whoever_has_the_key_signs(private_key: int, message: int) -> None:
+def test_a_signature_with_the_private_key_verifies(private_key: int, message: int) -> None:
     r, s = sign_message(private_key, message)
     if s < BOUND:
         assert stark.verify(stark.public_key(private_key), message, r, s)

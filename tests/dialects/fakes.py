@@ -118,7 +118,7 @@ class FakeClock:
         return self.wall_ms()
 
     async def sleep(self, ms: int) -> None:
-        raise AssertionError("nobody sleeps here")
+        raise AssertionError("nothing sleeps here")
 
 
 TOKEN_PROGRAM = Address("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")

@@ -542,7 +542,7 @@ def test_what_is_no_order_is_not_shown(venue: LimitVenue) -> None:
 
 @pytest.mark.parametrize("seconds", [-(2**63), -1, 2**63 - 1])
 def test_times_that_no_calendar_has(venue: LimitVenue, seconds: int) -> None:
-    """Anybody can place an order with such an expiry by itself."""
+    """Any wallet can place an order with such an expiry by itself."""
     venue.holds_order(address(1), expired_at=seconds)
     (row,) = venue.get("/limit/v2/openOrders", wallet=MAKER).body
     assert row["account"]["expiredAt"] in ("1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z")

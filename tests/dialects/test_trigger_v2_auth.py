@@ -180,7 +180,7 @@ def test_base64_is_read_as_clients_write_it(venue: FakeVenue, spelling: str) -> 
 
 
 def test_the_wallet_may_be_one_signer_of_several(venue: FakeVenue) -> None:
-    """As when another pays. It is never sent, so nobody else's signature is needed."""
+    """As when another pays. It is never sent, so no other signature is needed."""
     alice = venue.stranger()
     text = challenge(alice)
     signs = Instruction(
@@ -209,7 +209,7 @@ def test_the_wallet_may_be_one_signer_of_several(venue: FakeVenue) -> None:
         lambda text: [Instruction(LIGHTHOUSE, text.encode(), [])],
     ],
 )
-def test_without_exactly_the_text_in_one_memo_nobody_signs_in(
+def test_without_exactly_the_text_in_one_memo_no_wallet_signs_in(
     venue: FakeVenue, instructions: Callable[[str], list[Instruction]]
 ) -> None:
     alice = venue.stranger()
@@ -264,7 +264,7 @@ def test_eight_challenges_live_at_once_and_a_wrong_signature_ends_none(venue: Fa
     assert verify(alice, texts[0]) == (400, {"error": "Challenge not found"})
 
 
-def test_a_stranger_who_asks_without_end_locks_nobody_out(venue: FakeVenue) -> None:
+def test_a_stranger_who_asks_without_end_locks_no_wallet_out(venue: FakeVenue) -> None:
     alice = venue.stranger()
     mine = challenge(alice)
     flood = [challenge(alice) for _ in range(100)]
@@ -446,7 +446,7 @@ def test_the_token_that_the_attacks_start_from_is_good() -> None:
         "A" * 100_000,
     ],
 )
-def test_a_forged_token_is_nobodys(venue: FakeVenue, token: str) -> None:
+def test_a_forged_token_is_refused(venue: FakeVenue, token: str) -> None:
     assert venue.sessions.wallet_of(f"Bearer {token}") is None
     assert venue.sessions.wallet_of(f"Bearer {token}") is None
     if token.isascii():

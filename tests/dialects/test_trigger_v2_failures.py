@@ -1,4 +1,4 @@
-"""What Trigger v2 answers when nobody may ask, or when we fail."""
+"""What Trigger v2 answers when the client may not ask, or when we fail."""
 
 from typing import Any
 

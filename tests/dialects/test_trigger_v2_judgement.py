@@ -100,14 +100,14 @@ ORDER_ENDPOINTS: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("method", "path", "body"), ORDER_ENDPOINTS)
 def test_what_is_wrong_is_told_in_order(venue: FakeVenue, method: str, path: str, body: dict[str, Any] | None) -> None:
-    alice, mallory, nobody = venue.user(), venue.user(), venue.stranger()
+    alice, mallory, stranger = venue.user(), venue.user(), venue.stranger()
     order = alice.has_order_in(State.FILLED)
 
     def asked(user: User, order: str, body: object) -> tuple[int, dict[str, Any]]:
         answer = user.ask(method, path.format(order), body)
         return answer.status_code, answer.json
 
-    assert asked(nobody, "nonsense", []) == (401, {"error": "Unauthorized"})
+    assert asked(stranger, "nonsense", []) == (401, {"error": "Unauthorized"})
     assert asked(mallory, "nonsense", []) == (400, {"error": "Invalid order ID"})
     if body is not None:
         assert asked(mallory, NOWHERE, [])[0] == 400

@@ -162,7 +162,7 @@ class Trader:
             kept.withdrawn = confirmed.body["txSignature"]
         else:
             assert confirmed.body["error"].startswith(_SUPERSEDED), confirmed
-            assert kept.newer_cancel_asked, f"nobody asked for a newer one: {confirmed}"
+            assert kept.newer_cancel_asked, f"no client asked for a newer one: {confirmed}"
 
     async def _look(self, kept: Kept) -> None:
         found = await self._ask(self.wallet.ask("GET", f"/orders/history/{kept.id}"))
@@ -206,7 +206,7 @@ class Trader:
     async def verify(self) -> None:
         """Everything that was answered is there, nothing is half done, and the wallet has what it should have."""
         rows = {row["id"]: row for row in await self.wallet.orders()}
-        assert set(rows) == {kept.id for kept in self.orders}, "an order that nobody placed"
+        assert set(rows) == {kept.id for kept in self.orders}, "an order that no client placed"
         for kept in self.orders:
             assert kept.id is not None
             row = rows[kept.id]

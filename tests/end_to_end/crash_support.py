@@ -43,7 +43,7 @@ HOUR_MS: Final = 3_600_000
 
 
 class Lost(Exception):
-    """The connection ended before the whole answer came: nobody knows what happened."""
+    """The connection ended before the whole answer came: what happened is unknown."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Server:
         self.data = data
         self._program = program
         self._keeps_port = keeps_port
-        self.port = 1  # Nobody listens there.
+        self.port = 1  # No process listens there.
         timeout = ["--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS)]
         self._options = ["--data", str(data), *timeout, "--port", "0", *keeping(options)]
         self._process: Forked | None = None

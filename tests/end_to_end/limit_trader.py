@@ -1,4 +1,4 @@
-"""Somebody with a wallet who trades by Trigger v1 and limit/v2."""
+"""A wallet that trades by Trigger v1 and limit/v2."""
 
 import base64
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Somebody with orders on the chain, whichever family they are of."""
+"""A maker with orders on the chain, whichever family they are of."""
 
 import base64
 from collections.abc import Callable

@@ -15,7 +15,7 @@ _KEYS = count(0xC0FFEE)
 
 @dataclass
 class Member:
-    """New, with keys that nobody has; logged in when something is asked first."""
+    """New, with keys of its own; logged in when something is asked first."""
 
     venue: Venue
     key: int = field(default_factory=lambda: next(_KEYS))

@@ -1,4 +1,4 @@
-"""Somebody whose orders lie in the programs, and who has nothing but a node."""
+"""A wallet whose orders lie in the programs, and which has nothing but a node."""
 
 import base64
 import json

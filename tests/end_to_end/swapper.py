@@ -1,4 +1,4 @@
-"""Somebody with a wallet who swaps by Swap v1, as bots do: one key, and the chain's JSON-RPC."""
+"""A wallet that swaps by Swap v1, as bots do: one key, and the chain's JSON-RPC."""
 
 import base64
 from collections.abc import Mapping

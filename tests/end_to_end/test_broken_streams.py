@@ -1,4 +1,4 @@
-"""B4: a log that cannot be written stops no order, and neither does an output that nobody reads."""
+"""B4: a log that cannot be written stops no order, and neither does an output that is not read."""
 
 import fcntl
 import os
@@ -189,7 +189,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("target", "status"), [("cat", 0), ("true", 128 + signal.SIGPIPE), ("/dev/full", CANNOT_RUN)])
-def test_an_audit_that_nobody_reads(traded: Path, target: str, status: int) -> None:
+def test_an_audit_whose_output_is_not_read(traded: Path, target: str, status: int) -> None:
     """B9: quiet, and not 1, which would mean that something differs."""
     with opened(target) as stdout:
         ended, words = ends_with(stdout, "audit", "--data", str(traded))

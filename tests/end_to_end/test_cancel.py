@@ -90,7 +90,7 @@ def test_a_cancelled_order_does_not_fill_even_if_the_price_crosses(venue: Venue,
 
 
 @pytest.mark.parametrize("body", [None, b"", b"{}", b"null", b"no JSON", b'{"a":1,"a":2}'])
-def test_nobody_looks_at_the_body_of_a_cancel(alice: Trader, order: str, body: bytes | None) -> None:
+def test_the_body_of_a_cancel_is_ignored(alice: Trader, order: str, body: bytes | None) -> None:
     assert alice.post(f"/orders/price/cancel/{order}", body).status == 200
 
 

@@ -60,7 +60,7 @@ def test_a_recurring_order_is_opened_read_and_cancelled(over_a_node: Venue, alic
 def test_its_operator_sees_the_orders_of_a_wallet_that_is_named(
     over_a_node: Venue, alice: Trader, directory: Path
 ) -> None:
-    """The chain has others than this venue's, which nobody wants to load."""
+    """The chain has others than this venue's, which no test wants to load."""
     maker, key = LimitTrader(over_a_node, alice), made_key(directory, "admin")
     order = maker.places(10 * USDC, JUP)
 

@@ -30,7 +30,7 @@ def another(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
         yield venue
 
 
-# --- a reset while somebody waits
+# --- a reset while a client waits
 
 
 def test_a_reset_while_a_create_waits(another: Venue) -> None:

@@ -1,4 +1,4 @@
-"""The venue is killed between any two steps of somebody with orders on the chain, and starts again on the same data."""
+"""The venue is killed between any two steps of a maker with orders on the chain, and starts again on the same data."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -199,7 +199,7 @@ async def test_between_any_two_steps(server: Server, owners: list[Owner]) -> Non
         closings.append(await owner.cancels(order))
     await killed(server)
     for owner, order in zip(owners, orders, strict=True):
-        assert await owner.orders() == [order], "a cancel that nobody sent changes nothing"
+        assert await owner.orders() == [order], "a cancel that was not sent changes nothing"
     closed = [await owner.executes(closing) for owner, closing in zip(owners, closings, strict=True)]
     assert all(map(success, closed))
     await killed(server)
@@ -226,7 +226,7 @@ async def test_what_the_owner_sent_alone(server: Server, owners: list[Owner]) ->
 
 @pytest.mark.parametrize("point", ["before-send", "after-send"])
 async def test_it_dies_while_it_sends(server: Server, owner: Owner, point: str) -> None:
-    """Whoever lost the answer asks again, and learns what happened: it happened once."""
+    """A client that lost the answer asks again, and learns what happened: it happened once."""
     opening = await owner.builds()
     await server.faults(crash=point)
     with pytest.raises(Lost):
@@ -250,7 +250,7 @@ async def test_it_dies_while_it_sends(server: Server, owner: Owner, point: str) 
 
 @pytest.mark.parametrize("point", ["before-commit", "after-commit"])
 async def test_it_dies_while_it_builds(server: Server, owner: Owner, point: str) -> None:
-    """What was built is remembered before anybody gets it."""
+    """What was built is remembered before a client gets it."""
     await server.faults(crash=point)
     with pytest.raises(Lost):
         await owner.builds()
@@ -273,7 +273,7 @@ async def test_a_reset_empties_it_for_good(server: Server, owners: list[Owner]) 
         assert success(await owner.executes(await owner.builds()))
         (order,) = await owner.orders()
         built.append((await owner.builds(), await owner.cancels(order)))
-    assert (await server.audited())["ok"], "of all that the tests before did, which nobody can audit any more"
+    assert (await server.audited())["ok"], "of all that the tests before did, which cannot be audited any more"
     await server.does("POST", "/sandbox/reset", {})
     for _ in range(2):
         for owner, of_before in zip(owners, built, strict=True):

@@ -119,7 +119,7 @@ async def test_prices_and_a_frozen_clock_are_as_they_were(server: Server, alice:
     assert await alice.is_in(order_id, "open")
 
 
-async def test_an_order_that_expired_while_nobody_was_there(server: Server, alice: Wallet) -> None:
+async def test_an_order_that_expired_while_the_venue_was_down(server: Server, alice: Wallet) -> None:
     crafted = (await alice.craft(ONE_SOL)).body
     now = (await server.does("GET", "/sandbox"))["now"]
     placed = await alice.create({**alice.creation(crafted, "200"), "expiresAt": now + 600})

@@ -124,7 +124,7 @@ def many_descriptors() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("many_descriptors")
-async def test_1500_silent_connections_disturb_nobody(database_url: str, tmp_path: Path) -> None:
+async def test_1500_silent_connections_disturb_no_client(database_url: str, tmp_path: Path) -> None:
     async with running(tmp_path / "venue", "--database-url", database_url) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(SILENT)]
         alice = Wallet(server)

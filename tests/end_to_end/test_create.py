@@ -141,7 +141,7 @@ def test_a_deposit_that_never_lands_takes_nothing(venue: Venue, alice: Trader, b
 
 
 def test_a_deposit_that_the_chain_refuses_costs_its_fee(venue: Venue, alice: Trader) -> None:
-    """Somebody gives lamports to the order's account between the simulation and the landing."""
+    """A stranger gives lamports to the order's account between the simulation and the landing."""
     craft = alice.crafts(SELL)
     body = alice.body_for(SELL, craft)
     before = alice.holds(SOL)

@@ -27,7 +27,7 @@ COLUMN = "SELECT data_type, is_nullable FROM information_schema.columns WHERE ta
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A database that nobody uses, to be copied, and the data directory with its master seed."""
+    """A database that is not in use, to be copied, and the data directory with its master seed."""
 
     server: EmbeddedPostgres
     data: Path

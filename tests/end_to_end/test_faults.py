@@ -9,8 +9,8 @@ FOR_EVER = 1_000_000
 
 
 @pytest.fixture(autouse=True)
-def nobody_else_is_here(house: Venue) -> None:
-    """A fault strikes whatever comes next: nobody else's order may come."""
+def no_other_order_is_here(house: Venue) -> None:
+    """A fault strikes whatever comes next: no other wallet's order may come."""
     house.resets()
 
 
@@ -184,7 +184,7 @@ def test_a_quote_below_the_minimum_is_a_failed_swap_without_a_transaction(venue:
     [(200, None, "200", 300), (None, 100, "100", 2_000)],
     ids=["profit", "loss"],
 )
-def test_the_slippage_that_nobody_named(
+def test_the_slippage_of_an_order_that_names_none(
     venue: Venue, alice: Trader, above: float | None, below: float | None, price: str, least_bps: int
 ) -> None:
     order = alice.places(single(sell=1 * SOL, above=above, below=below))

@@ -75,7 +75,7 @@ def test_random_bytes_as_transactions(mallory: Trader) -> None:
         flipped[chance.randrange(65, len(good))] ^= 1 << chance.randrange(8)
         answer = mallory.hands_in(order, base64.b64encode(flipped).decode(), cancelling.request_id)
         if answer.status == 200:
-            break  # In the venue's own slots, which nobody reads.
+            break  # In the venue's own slots, which no test reads.
         assert answer.status == 400
     assert mallory.confirms(order, cancelling).status == 200
 
@@ -136,7 +136,7 @@ def test_numbers_that_would_cost_an_age(mallory: Trader, number: str) -> None:
 
 
 def test_a_body_of_100_mb(house: Venue, mallory: Trader) -> None:
-    """It is refused while it comes, and whoever is patient reads why."""
+    """It is refused while it comes, and a patient client reads why."""
     size, chunk = 100_000_000, b" " * 1_000_000
     began = time.monotonic()
     with socket.create_connection((house.host, house.port), 10) as connection:
@@ -278,12 +278,12 @@ def test_a_challenge_is_good_for_once_and_for_its_wallet(venue: Venue) -> None:
         proof = {"type": "message", "walletPubkey": wallet, "signature": signature}
         return venue.ask("POST", f"{ROOT}/auth/verify", proof)
 
-    nobody = (400, "Challenge not found")
-    assert verify(alice.wallet, str(alice.key.sign_message(b"hello"))).error == nobody
+    unknown = (400, "Challenge not found")
+    assert verify(alice.wallet, str(alice.key.sign_message(b"hello"))).error == unknown
     text = challenge(alice.wallet)
     signature = str(alice.key.sign_message(text.encode()))
     assert verify(alice.wallet, str(mallory.key.sign_message(text.encode()))).error == (401, "Invalid signature")
-    assert verify(mallory.wallet, signature).error == nobody
+    assert verify(mallory.wallet, signature).error == unknown
     assert verify(alice.wallet, str(alice.key.sign_message(text.encode() + b" "))).error == (401, "Invalid signature")
     for _ in range(20):  # A stranger's questions end nothing.
         challenge(alice.wallet)

@@ -169,7 +169,7 @@ async def test_a_refund_happens_once(mortal: Mortal, step: str) -> None:
     owner, order = await opened(mortal.server, Dear(expires_s=now_ms // 1000 + 600))
     await advance(mortal.server, 602)
     await mortal.server.settled()
-    assert await owner.orders() == [order], "its maker may cancel it, and nobody else returned it"
+    assert await owner.orders() == [order], "its maker may cancel it, and no keeper returned it"
     await mortal.dies(f"refund {step}", lambda: advance(mortal.server, DELAY_S))
     assert await events(mortal.server, order) == {"order_created": 1, "order_cancelled": 1}
     assert (await owner.orders(), await owner.units()) == ([], HAS)

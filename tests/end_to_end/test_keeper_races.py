@@ -66,7 +66,7 @@ def history(bot: LimitTrader, order: str) -> tuple[str, list[str]]:
 
 
 def fills_a_part(venue: Venue, taker: LimitTrader, order: str, making: int) -> None:
-    """Somebody else takes a part at the order's rate, past the API."""
+    """Another taker takes a part at the order's rate, past the API."""
     info = venue.rpc("getAccountInfo", order, {"encoding": "base64"})
     account = read_order(b64decode(info["data"][0]))
     assert account is not None

@@ -20,7 +20,7 @@ def maker(venue: Venue, request: pytest.FixtureRequest) -> Maker:
 
 
 def test_lost_answers_are_asked_for_again(maker: Maker) -> None:
-    """A build that nobody got was never signed; an execution happened once."""
+    """A build that no client got was never signed; an execution happened once."""
     venue = maker.venue
     venue.faults(loseAnswers=1)
     with pytest.raises(LostAnswer):

@@ -237,7 +237,7 @@ def test_what_it_waits_for_is_what_is_armed(venue: Venue, alice: Trader) -> None
 
 
 def test_a_rest_that_became_worthless_goes_back_and_the_children_open(venue: Venue, alice: Trader) -> None:
-    """JUP falls to nothing while the first part of the parent lands: nobody could swap the rest."""
+    """JUP falls to nothing while the first part of the parent lands: the rest could not be swapped."""
     venue.price(JUP, "1")
     venue.pool(JUP, most=11_900_000)
     wish = otoco(12 * JUP, USDC, below=120, take_profit=150, stop_loss=100, triggerMint=SOL.mint, slippageBps=10_000)
@@ -268,7 +268,7 @@ def test_an_otoco_does_not_trail(alice: Trader, fields: dict[str, object]) -> No
 
 
 def test_dust_on_one_account_keeps_only_that_one_open(venue: Venue, alice: Trader, bob: Trader) -> None:
-    """Twice dust comes to the input account while the parent lands; nobody touched the output account."""
+    """Twice dust comes to the input account while the parent lands; the output account was not touched."""
     order = alice.places(otoco(120 * USDC, JUP, below=120, take_profit=150, stop_loss=100, triggerMint=SOL.mint))
     for _ in range(2):
         venue.faults(landDelayMs=500)

@@ -36,7 +36,7 @@ class WallClock:
         return self.wall_ms()
 
     async def sleep(self, ms: int) -> None:
-        raise AssertionError("nobody sleeps here")
+        raise AssertionError("nothing sleeps here")
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_a_whole_trade_through_a_proxy_of_http_1_0(through_proxy: tuple[Venue, l
 
 
 def test_a_proxy_does_not_open_the_sandbox_unless_it_is_trusted(house: Venue) -> None:
-    """C7: everybody whom a proxy serves would be this machine."""
+    """C7: every client that a proxy serves would be this machine."""
     with proxied(house.host, house.port) as (url, _):
         venue = Venue(url, house.process, house.log)
         refused = venue.ask("GET", "/sandbox")

@@ -324,7 +324,7 @@ def test_ids_that_are_no_text_are_judged_by_their_api(house: Venue, audited: Non
     ["Authorization", "X-Api-Key", "Content-Type", "Origin", "Accept", "User-Agent", "Cookie", "Accept-Language"],
 )
 def test_headers_that_are_no_text(house: Venue, path: str, name: str) -> None:
-    """C3: most are nobody's business, and those that are read are judged."""
+    """C3: most are ignored, and those that are read are judged."""
     for value in (b"\xff\xfe", b"JWT \xff", b"Bearer \xe9", "Bearer \U0001f600".encode(), b"a" * 60_000):
         raw = answered(house, request("GET", path, name.encode() + b": " + value))
         assert raw.status in (200, 400, 401, 403, 404, 431)

@@ -22,7 +22,7 @@ RENTS = 2_902_320 + 2 * ACCOUNT_RENT
 
 @dataclass
 class Saver:
-    """Somebody who sells a little every day, and needs no account here for that."""
+    """A wallet that sells a little every day, and needs no account here for that."""
 
     venue: Venue
     key: Keypair = field(default_factory=Keypair)

@@ -243,7 +243,7 @@ def test_a_seed_makes_the_same_ids(venue: Venue) -> None:
     assert venue.sandbox()["seed"] is None
 
 
-def test_whoever_asks_during_a_reset_finds_all_of_the_sandbox(venue: Venue) -> None:
+def test_a_request_during_a_reset_finds_all_of_the_sandbox(venue: Venue) -> None:
     """A request waits for the end of it: before, for a moment no token had a price."""
     resetting, unlike = True, list[object]()
 

@@ -442,8 +442,8 @@ def test_what_an_operator_cannot_do(venue: Venue, alice: Trader) -> None:
         status, error = venue.ask("PATCH", f"/sandbox/orders/{order}", body).error
         assert status == 400
         assert error.startswith(words)
-    nobody = str(Keypair().pubkey())
-    assert "only its owner's signature" in venue.ask("DELETE", f"/sandbox/orders/{nobody}").error[1]
+    stranger = str(Keypair().pubkey())
+    assert "only its owner's signature" in venue.ask("DELETE", f"/sandbox/orders/{stranger}").error[1]
     unknown = "00000000-0000-4000-8000-000000000000"
     assert venue.ask("DELETE", f"/sandbox/orders/{unknown}").status == 404
 

@@ -63,7 +63,7 @@ SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query L
 async def test_a_start_that_was_overtaken_half_way_does_not_end_the_one_that_overtook_it(
     database_url: str, tmp_path: Path
 ) -> None:
-    """If it took the chain's fence before and the shards' fences after the other one, nobody would serve."""
+    """If it took the chain's fence before and the shards' fences after the other one, neither would serve."""
     slow, quick = (Server(tmp_path / "venue", "--database-url", database_url) for _ in range(2))
     await slow.start()
     await slow.kill()

@@ -209,5 +209,5 @@ def eventually(holds: Callable[[], bool], tries: int = 500) -> None:
 
 
 def test_the_states_of_the_table_are_all_that_can_be_reached() -> None:
-    """A new state must find its row here, but for one that the next turn ends: nobody could ask in time."""
+    """A new state must find its row here, but for one that the next turn ends: no client could ask in time."""
     assert {raw.value for raw in RAW.values()} - {raw for _, _, raw, _, _ in STATES} == {"partial_fill_success"}

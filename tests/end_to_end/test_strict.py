@@ -160,7 +160,7 @@ def test_of_an_order_that_is_not_being_cancelled_no_withdrawal_is_forgotten(
     assert alice.withdraws(order, cancelling)["txSignature"] == signature
 
 
-def test_whoever_is_not_signed_in_is_told_so_first(venue: Venue) -> None:
+def test_a_client_that_is_not_signed_in_is_told_so_first(venue: Venue) -> None:
     weak(venue, *(each.value for each in Weakness if each is not Weakness.RATE_LIMITS))
     stranger = Trader(venue)
     assert stranger.creates({"userPubkey": "a", "depositRequestId": "b"}).status == 401
@@ -271,7 +271,7 @@ def test_amounts_of_trigger_v1_are_texts(venue: Venue) -> None:
     venue.ask("POST", path, asked | {"params": {name: str(each) for name, each in amounts.items()}}).ok()
 
 
-def test_nobody_gives_an_expired_order_back(venue: Venue) -> None:
+def test_no_keeper_gives_an_expired_order_back(venue: Venue) -> None:
     weak(venue, "noRefunds")
     expires = venue.now() // 1000 + 60
     with Client(Keypair(), venue.url) as client:

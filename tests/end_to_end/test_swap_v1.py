@@ -136,7 +136,7 @@ def test_a_simulation_is_of_no_transaction_that_landed(swapper: Swapper) -> None
     assert swapper.builds(quote, dynamicComputeUnitLimit=True).ok()["simulationError"] is None
 
 
-def test_nobody_else_can_sign_it(swapper: Swapper) -> None:
+def test_no_other_key_can_sign_it(swapper: Swapper) -> None:
     built = swapper.builds(swapper.quotes(5 * USDC, JUP)).ok()["swapTransaction"]
     message = VersionedTransaction.from_bytes(base64.b64decode(built)).message
     forged = VersionedTransaction.populate(message, [Keypair().sign_message(b"something")])
@@ -280,7 +280,7 @@ def test_the_output_goes_where_it_is_sent(swapper: Swapper, bob: Trader) -> None
     quote = swapper.quotes(5 * USDC, JUP)
     assert swapper.swaps(quote, destinationTokenAccount=str(associated(bob.wallet, JUP))) is None
     assert Swapper.of(bob).holds(JUP) - had == int(quote["outAmount"])
-    # SOL stays wrapped there: it may be somebody else's account.
+    # SOL stays wrapped there: it may be another wallet's account.
     account = creates_account(swapper, bob.key.pubkey(), SOL)
     quote = swapper.quotes(5 * USDC, SOL)
     assert swapper.swaps(quote, destinationTokenAccount=account) is None

@@ -320,7 +320,7 @@ def test_what_is_not_there_cannot_be_spent(alice: Member) -> None:
 # --- who may
 
 
-def test_who_is_nobody(alice: Member) -> None:
+def test_an_unauthenticated_client(alice: Member) -> None:
     asked = ("POST", "/sapi/v1/orders/cancel/", {"order_id": 1})
     none = alice.venue.ask(*asked)
     assert (none.status, none.raw) == (
@@ -451,7 +451,7 @@ def test_money_is_conserved(alice: Member, bob: Member) -> None:
 
 
 def test_a_cancel_and_a_fill_at_the_same_time(alice: Member, bob: Member) -> None:
-    """Whoever comes first wins, and the cancel's answer says the truth: what it shows is all that ever traded."""
+    """The one that comes first wins, and the cancel's answer says the truth: what it shows is all that ever traded."""
     bob.logs_in()
     outcomes: dict[str, int] = {}
     with ThreadPoolExecutor(2) as hands:

@@ -13,7 +13,7 @@ from tests.end_to_end.crash_support import Server, running_apart
 from tests.end_to_end.member import Member
 from tests.end_to_end.venue import LostAnswer, Venue, running_venue
 
-NOBODY = cast("subprocess.Popen[str]", None)
+NO_PROCESS = cast("subprocess.Popen[str]", None)
 CREATE = "/sapi/v1/orders/create/"
 USER = ("cancel", "Order cancelled by user")
 
@@ -79,7 +79,7 @@ class Doors:
         self._seen: list[Venue] = []
 
     def now(self) -> Venue:
-        self._seen.append(Venue(f"http://127.0.0.1:{self._server.port}", NOBODY, Path()))
+        self._seen.append(Venue(f"http://127.0.0.1:{self._server.port}", NO_PROCESS, Path()))
         return self._seen[-1]
 
     def hang_up(self) -> None:

@@ -203,7 +203,7 @@ class Oracle:
             self._unlock(buy, buy.locked - buy.left * buy.price)
 
     def _open_triggered(self) -> None:
-        """Those that one trade triggers in the order of their numbers, and whom they trigger after all of these."""
+        """Those of one trade in the order of their numbers, and those that these trigger after all of them."""
         queue: list[Ordered] = []
         while True:
             queue += [order for order in self.orders if order.state == "triggered" and order not in queue]

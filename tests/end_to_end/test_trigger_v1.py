@@ -51,7 +51,7 @@ def test_an_order_of_sol_comes_and_goes(alice: LimitTrader, *, by_itself: bool) 
     assert ended != signature
     assert (alice.rows(), alice.trigger_orders()) == ([], [])
     assert before - alice.trader.holds(SOL) == fees_of(creation) + fees_of(cancel)
-    # Who sent it does not matter to whoever asks afterwards.
+    # Who sent it does not matter to a client that asks afterwards.
     assert alice.executes(creation).ok() == {"status": "Success", "signature": signature, "code": 0}
     assert alice.executes(cancel).ok() == {"status": "Success", "signature": ended, "code": 0}
 
@@ -118,7 +118,7 @@ def test_the_maker_s_account_is_made_again(alice: LimitTrader) -> None:
     assert alice.trader.holds(USDC) == 1_000_000_000
 
 
-def test_somebody_else_pays(alice: LimitTrader) -> None:
+def test_another_wallet_pays(alice: LimitTrader) -> None:
     payer = Keypair()
     alice.venue.gives(str(payer.pubkey()), 1 * SOL)
     before = alice.trader.holds(SOL)

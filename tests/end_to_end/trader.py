@@ -1,4 +1,4 @@
-"""Somebody with a wallet who trades at a venue by Trigger v2, as its clients do."""
+"""A wallet that trades at a venue by Trigger v2, as its clients do."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -278,7 +278,7 @@ class Trader:
         return self.venue.lamports(self.wallet) if token == SOL else self.venue.units(self.wallet, token)
 
     def pays(self, account: str, funds: Funds) -> None:
-        """Into a token account, or lamports to any address: nobody can be kept from it."""
+        """Into a token account, or lamports to any address: no wallet can be kept from it."""
         to = Pubkey.from_string(account)
         if funds.token == SOL:
             self.sends(transfer(TransferParams(from_pubkey=self.key.pubkey(), to_pubkey=to, lamports=funds.units)))

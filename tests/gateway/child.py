@@ -43,7 +43,7 @@ class Trivial:
                 await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", LARGE)]})
                 await send({"type": "http.response.body", "body": bytes(int(LARGE))})
                 return
-            case "/stream":  # Of a length that nobody told.
+            case "/stream":  # Of a length that was not told.
                 await send({"type": "http.response.start", "status": 200, "headers": []})
                 for part in (b"one ", b"two ", b"three"):
                     await send({"type": "http.response.body", "body": part, "more_body": True})

@@ -67,7 +67,7 @@ def test_a_link_is_refused_and_stays(tmp_path: Path, content: str | None) -> Non
 
 
 def test_a_start_with_a_pipe_ends(tmp_path: Path) -> None:
-    """It was refused, and then read until somebody would have written."""
+    """It was refused, and then read until a client would have written."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     done = subprocess.run(

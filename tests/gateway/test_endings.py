@@ -54,7 +54,7 @@ def test_an_address_that_cannot_be_read_is_not_shown() -> None:
     assert "hun" not in str(told)
 
 
-# --- what nobody waits for
+# --- what is not waited for
 
 
 async def loses(problem: Exception) -> None:

@@ -360,7 +360,7 @@ async def test_the_dialects_and_the_price_carry_the_gateways_headers() -> None:
     assert len(ids) == 3
 
 
-async def test_nobody_else_carries_them() -> None:
+async def test_no_other_path_carries_them() -> None:
     for path in ("/rpc", "/sandbox/clock", "/nowhere"):
         names = (await ask(a_gateway(), "GET", path)).headers
         assert not [name for name in names if re.match("x-(ratelimit|api-gateway)", name)]

@@ -69,12 +69,12 @@ def test_the_last_port_has_no_neighbour() -> None:
     claimed.close()
 
 
-def test_nobody_is_served_before_we_listen_and_nobody_else_gets_the_port_after() -> None:
+def test_no_client_is_served_before_we_listen_and_no_other_process_gets_the_port_after() -> None:
     early, late = claim("127.0.0.1", 0), None
     try:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", early.port))
-        late = claim("127.0.0.1", early.port)  # Both may bind, as long as nobody listens …
+        late = claim("127.0.0.1", early.port)  # Both may bind, as long as neither listens …
         early.listen()
         socket.create_connection(("127.0.0.1", early.port)).close()
         with pytest.raises(StartRefused, match="in use"):

@@ -135,7 +135,7 @@ async def test_the_docs_list_every_operation_with_a_command() -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/"])
-async def test_the_pages_ask_nobody_for_anything(path: str) -> None:
+async def test_the_pages_load_nothing_from_elsewhere(path: str) -> None:
     reply = await ask(an_app(), "GET", path)
     page = Page(reply.body.decode())
     assert not {"script", "img", "link", "iframe"} & page.tags

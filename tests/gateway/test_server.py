@@ -202,7 +202,7 @@ def test_lost_answers_are_cut_after_their_commit(child: Child) -> None:
     assert child.get("/trigger/v2/x")["committed"] == committed + 21
 
 
-def test_1500_silent_connections_disturb_nobody() -> None:
+def test_1500_silent_connections_disturb_no_client() -> None:
     with a_child() as child, ExitStack() as open_ones:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -272,7 +272,7 @@ def test_a_stop_leaves_behind_what_does_not_end() -> None:
         while child.get("/")["holding"] < 1:
             pass
         assert child.stop() < PATIENCE_S
-        assert everything(connection) == b"", "cut, since nobody knows its outcome"
+        assert everything(connection) == b"", "cut, since its outcome is unknown"
 
 
 def test_a_taken_second_port_is_only_a_warning() -> None:

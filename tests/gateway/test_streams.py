@@ -171,13 +171,13 @@ def forked(redirected: str, *arguments: str, program: str = COUNTERMAND) -> tupl
 
 @pytest.mark.parametrize("arguments", REPORTS)
 @pytest.mark.parametrize(("redirected", "status", "words"), UNREAD)
-def test_a_report_that_nobody_reads(arguments: list[str], redirected: str, status: int, words: str) -> None:
+def test_a_report_that_is_not_read(arguments: list[str], redirected: str, status: int, words: str) -> None:
     """B9: quiet, and never the status of something else."""
     assert forked(redirected, *arguments) == (status, words)
 
 
 @pytest.mark.parametrize(("redirected", "status", "words"), UNREAD)
-def test_a_report_of_a_new_interpreter_that_nobody_reads(redirected: str, status: int, words: str) -> None:
+def test_a_report_of_a_new_interpreter_that_is_not_read(redirected: str, status: int, words: str) -> None:
     assert shell(redirected, "explain", published.TRIGGER_CANCEL_FIVE) == (status, words)
 
 
@@ -192,7 +192,7 @@ def test_a_refusal_of_a_new_interpreter_keeps_its_status(redirected: str) -> Non
     assert shell(redirected, "explain", "AAAA")[0] == 2
 
 
-def test_a_key_that_nobody_would_see_is_not_made(tmp_path: Path) -> None:
+def test_a_key_that_would_not_be_seen_is_not_made(tmp_path: Path) -> None:
     """It is refused before the database is looked for."""
     status, words = shell(">&-", "keys", "add", "--scopes", "read", "--data", str(tmp_path))
     assert (status, words) == (2, "countermand: standard output is closed, and the key could not be shown\n")

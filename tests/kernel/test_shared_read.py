@@ -62,7 +62,7 @@ async def test_a_read_that_fails_is_told_to_those_who_wait_for_it_and_the_next_o
 
 
 @under_virtual_time
-async def test_who_gives_up_takes_nobody_s_read_away() -> None:
+async def test_a_caller_that_gives_up_does_not_end_the_read_of_another() -> None:
     slow = Slow()
     shared = SharedRead(slow.read)
     impatient, patient = asyncio.create_task(shared.ask()), asyncio.create_task(shared.ask())
@@ -72,7 +72,7 @@ async def test_who_gives_up_takes_nobody_s_read_away() -> None:
     assert await patient == 1
 
 
-async def test_a_failure_that_nobody_waits_for_any_more_is_not_told_to_the_log() -> None:
+async def test_a_failure_that_is_not_waited_for_any_more_is_not_told_to_the_log() -> None:
     told: list[object] = []
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()

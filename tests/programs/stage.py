@@ -53,7 +53,7 @@ from tests.programs.world import (
 HERS: Final = Pubkey(bytes([3]) * 32)
 """A second account of Alice for USDC, which is not the associated one."""
 HERS_OF_JUP: Final = Pubkey(bytes([6]) * 32)
-NOBODY: Final = Pubkey(bytes([7]) * 32)
+STRANGER: Final = Pubkey(bytes([7]) * 32)
 
 NEW: Final = Limit(payer=PARTNER)
 NEW_OF_BOB: Final = Limit(unique_id=9, maker=BOB, making=TOKENS - 600, expired_at=NOW + 9)
@@ -121,7 +121,7 @@ NAMES: Final[Mapping[str, Pubkey]] = {
     "alice": ALICE,
     "bob": BOB,
     "partner": PARTNER,
-    "nobody": NOBODY,
+    "stranger": STRANGER,
     "keeper": KEEPER,
     "program": LIMIT,
     "other program": DCA,
@@ -197,7 +197,7 @@ NAMES: Final[Mapping[str, Pubkey]] = {
     "bob's in": BOBS_DCA.in_ata,
     "bob's out": BOBS_DCA.out_ata,
 }
-"""Every account that somebody could plausibly put in the place of another."""
+"""Every account that an attacker could plausibly put in the place of another."""
 
 
 def staged() -> World:
@@ -225,7 +225,7 @@ OWNER_OF: Final[Mapping[Pubkey, Pubkey]] = {
     **{order.reserve: order.maker for order in (NEW, NEW_OF_BOB, *LIMITS)},
     **{account: order.user for order in (NEW_DCA, *DCAS) for account in (order.in_ata, order.out_ata)},
 }
-"""To whom what lies in an order belongs, also before it exists and after it is gone."""
+"""The owner of what lies in an order, also before it exists and after it is gone."""
 
 Wealth = dict[tuple[Pubkey, str], int]
 
@@ -373,4 +373,4 @@ def _check_touched(moved: Moved, signers: Collection[Pubkey], may_touch: Collect
     traded = {trade.order for trade in moved.trades}
     for order, owner in moved.orders.items():
         may = owner in signers or order in may_touch or order in traded or KEEPER in signers
-        assert may, f"somebody touched the order {order}"
+        assert may, f"another touched the order {order}"

@@ -109,7 +109,7 @@ class TestOpen:
         assert world.account(order.key).data == dca_bytes(order, next_cycle_at=NOW + 5)
         assert told == [bytes.fromhex("a6ac61094d4cbd6d") + terms(order)]
 
-    def test_somebody_else_may_pay_for_the_second_form(self, world: World) -> None:
+    def test_another_wallet_may_pay_for_the_second_form(self, world: World) -> None:
         order = Recurring(payer=PARTNER)
         world.does(order.open_v2())
         assert world.lamports(PARTNER) == WALLET_LAMPORTS - OPENING_RENT
@@ -369,7 +369,7 @@ class TestClose:
         assert not world.exists(order.user_out)
         assert world.lamports(ALICE) == WALLET_LAMPORTS - TOKEN_RENT
 
-    def test_the_rent_belongs_to_the_user_whoever_paid_it(self, world: World) -> None:
+    def test_the_rent_belongs_to_the_user_even_if_another_wallet_paid_it(self, world: World) -> None:
         order = Recurring(payer=PARTNER)
         world.does(order.open_v2())
         world.does(order.close())

@@ -1,4 +1,4 @@
-"""What is done to the programs by somebody who means harm: another account in every place, missing flags, and noise.
+"""What is done to the programs by an attacker: another account in every place, missing flags, and noise.
 
 `COUNTERMAND_FUZZ_CASES` sets the number of random cases, `COUNTERMAND_FUZZ_SEED` repeats a run.
 """
@@ -22,12 +22,12 @@ from tests.programs.stage import (
     NEW,
     NEW_DCA,
     NEW_OF_BOB,
-    NOBODY,
     OF_BOB,
     OF_SOL,
     OPEN,
     OPEN_DCA,
     SOL_DCA,
+    STRANGER,
     VALID,
     check,
     staged,
@@ -80,15 +80,15 @@ def outcome(world: World, *instructions: Instruction) -> int | str | None:
     return None
 
 
-WALLETS: Final = {ALICE, BOB, PARTNER, NOBODY, KEEPER}
-"""Whoever can sign at all."""
+WALLETS: Final = {ALICE, BOB, PARTNER, STRANGER, KEEPER}
+"""All that can sign."""
 
 ANYTHING: Final = set(NAMES)
 NEVER_WRITABLE: Final = {"system", "sysvar", "program"}
 """The runtime takes the flag from sysvars, its own programs and those that are called."""
 
 HARMLESS: Final[Mapping[str, Mapping[int, set[str]]]] = {
-    # Whoever signs as the payer pays. A partner's account is one for the output. Another output is another order.
+    # The signer of the payer's place pays. A partner's account is one for the output. Another output is another order.
     "initialize_order": {
         0: {"alice", "bob", "keeper"},
         4: {"alice's other usdc"},
@@ -97,8 +97,8 @@ HARMLESS: Final[Mapping[str, Mapping[int, set[str]]]] = {
     },
     # The maker names any account of its own.
     "cancel_order": {4: {"alice's other usdc"}},
-    # After the expiry anybody may be the signer.
-    "cancel_order by anyone": {0: {"alice", "partner", "nobody", "keeper"}},
+    # After the expiry any wallet may be the signer.
+    "cancel_order by anyone": {0: {"alice", "partner", "stranger", "keeper"}},
     "cancel_order to lamports": {},
     "open_dca_v2": {2: {"alice", "bob", "keeper"}, 5: {"alice's other usdc"}},
     "open_dca": {4: {"alice's other usdc"}},
@@ -251,7 +251,7 @@ IN_ITS_PLACE: Final[Mapping[str, Mapping[int, tuple[str, int | str]]]] = {
         3: ("bob's usdc", 2015),
         4: ("other in", 2009),
         5: ("other out", 2009),
-        6: ("nobody", 2012),
+        6: ("stranger", 2012),
         7: ("token", 3008),
         8: ("token 2022", 3008),
         9: ("system", 3008),
@@ -266,7 +266,7 @@ IN_ITS_PLACE: Final[Mapping[str, Mapping[int, tuple[str, int | str]]]] = {
         4: ("other in", 2009),
         5: ("other out", 2009),
         6: ("bob's usdc", 2015),
-        7: ("nobody", 2009),
+        7: ("stranger", 2009),
         8: ("token", 3008),
         9: ("token 2022", 3008),
         10: ("system", 3008),
@@ -379,12 +379,12 @@ class Noise:
         else:
             case = [self._mutated(self._random.choice(self._valid)) for _ in range(count)]
         if self._random.random() < 0.5:
-            attacker = self._random.choice((BOB, NOBODY, PARTNER))
+            attacker = self._random.choice((BOB, STRANGER, PARTNER))
             case = [self._unsigned(instruction, attacker) for instruction in case]
         return case
 
     def _unsigned(self, instruction: Instruction, attacker: Pubkey) -> Instruction:
-        """Alice does not sign: the attacker signs in her place, or nobody does."""
+        """Alice does not sign: the attacker signs in her place, or the signature is missing."""
         metas = list(instruction.accounts)
         for at, meta in enumerate(metas):
             if meta.pubkey == ALICE and meta.is_signer:
@@ -489,7 +489,7 @@ def test_the_checks_see_an_order_that_a_stranger_ends() -> None:
     world = staged()
     simulated = world.simulate(EXPIRED.cancel(BOB))
     assert isinstance(simulated, SimulatedTransactionInfo)
-    with pytest.raises(AssertionError, match="somebody touched"):
+    with pytest.raises(AssertionError, match="another touched"):
         check(world, [EXPIRED.cancel(BOB)], simulated, may_touch=())
     world.at(NOW)
     with pytest.raises(AssertionError, match="after the expiry"):

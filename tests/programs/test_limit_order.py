@@ -117,7 +117,7 @@ class TestInitialize:
         assert data == order_bytes(order, fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
         assert (data[248], data[307], data[299]) == (1, order_key(ALICE, 77)[1], 0)
 
-    def test_somebody_else_may_pay(self, world: World) -> None:
+    def test_another_wallet_may_pay(self, world: World) -> None:
         order = Limit(payer=PARTNER)
         world.does(order.initialize())
         assert world.lamports(PARTNER) == WALLET_LAMPORTS - ORDER_RENT - TOKEN_RENT
@@ -264,7 +264,7 @@ class TestWhoseTokens:
 
 
 class TestFees:
-    """Nobody pays them before a fill, but an order remembers them."""
+    """They are not paid before a fill, but an order remembers them."""
 
     def fee(self, world: World, order: Limit) -> tuple[int, Pubkey]:
         data = world.account(order.key).data

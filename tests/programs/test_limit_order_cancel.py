@@ -47,7 +47,7 @@ class TestCancel:
         assert world.tokens(order.maker_input) == TOKENS
         assert world.lamports(ALICE) == WALLET_LAMPORTS
 
-    def test_the_rent_belongs_to_the_maker_whoever_paid_it(self, world: World) -> None:
+    def test_the_rent_belongs_to_the_maker_even_if_another_wallet_paid_it(self, world: World) -> None:
         order = Limit(payer=PARTNER)
         world.does(order.initialize())
         world.does(order.cancel())
@@ -67,7 +67,7 @@ class TestCancel:
         world.does(order.cancel())
         assert world.tokens(order.maker_input) == TOKENS
         assert world.lamports(order.maker_input) == TOKEN_RENT + TOKENS
-        assert world.lamports(ALICE) == WALLET_LAMPORTS + 1, "the lamport that nobody wrapped"
+        assert world.lamports(ALICE) == WALLET_LAMPORTS + 1, "the lamport that was not wrapped"
 
     def test_other_tokens_need_an_account(self, world: World) -> None:
         order = Limit()

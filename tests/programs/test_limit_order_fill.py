@@ -425,7 +425,7 @@ class TestExpiry:
         world.does(order.fill(600_000))
         assert world.refuses(order.cancel(BOB)) == 3012
 
-    def test_after_it_a_partly_filled_order_is_refunded_by_anybody(self, world: World) -> None:
+    def test_after_it_a_partly_filled_order_is_refunded_by_any_wallet(self, world: World) -> None:
         order = opened(world, replace(ORDER, expired_at=NOW + 100))
         world.does(order.fill(200_000))
         world.at(NOW + 101)
@@ -571,7 +571,7 @@ class TestAccounts:
 class TestStrays:
     """Tokens that a stranger sends to a reserve neither stop a fill nor go to the taker."""
 
-    def test_the_order_stays_empty_and_anybody_may_clear_it_away(self, world: World) -> None:
+    def test_the_order_stays_empty_and_any_wallet_may_clear_it_away(self, world: World) -> None:
         order = opened(world)
         world.does(token_transfer(ata(BOB, USDC), order.reserve, BOB, 1))
         told = events(world.does(order.fill(600_000)))

@@ -44,7 +44,7 @@ class Lives:
         self.dcas = [Recurring(user, PARTNER, a, b, idx=90 + n) for user in users for n, (a, b) in enumerate(pairs)]
 
     def steps(self, now: int) -> list[Instruction]:
-        """One thing that somebody does: mostly one instruction, and for a borrow those that return it."""
+        """One thing that a wallet does: mostly one instruction, and for a borrow those that return it."""
         chance, amount = self._random, self._random.choice((0, 1, 7, 99, 100, 1_000, TOKENS // 2, 2**64 - 1))
         limit, dca = chance.choice(self.limits), chance.choice(self.dcas)
         taker, is_native = chance.choice((BOB, KEEPER)), chance.random() < 0.5
@@ -136,7 +136,7 @@ def test_escrows_hold_what_is_owed(lives: Lives) -> None:
 
 
 def expired(world: World, lives: Lives) -> set[Pubkey]:
-    """The orders that anybody may cancel now."""
+    """The orders that any wallet may cancel now."""
     found = set()
     for limit in lives.limits:
         if world.exists(limit.key):

@@ -1,4 +1,4 @@
-"""The swap program: what it gives, what it refuses, and that nothing is taken from anybody who did not sign for it."""
+"""The swap program: what it gives, what it refuses, and that nothing is taken from a wallet that did not sign."""
 
 import random
 import struct
@@ -244,7 +244,7 @@ def test_a_fee_needs_an_account_of_the_pair(world: PoolWorld) -> None:
 STRANGERS: Final = {
     "alice": ALICE,
     "bob": BOB,
-    "nobody": Pubkey(bytes([7]) * 32),
+    "stranger": Pubkey(bytes([7]) * 32),
     "program": AGGREGATOR,
     "other program": LIMIT,
     "system": SYSTEM,
@@ -301,16 +301,16 @@ def test_another_account_in_any_place_is_refused_or_harmless(stage: PoolWorld, p
         (5, "bob's jup", 2015),
         (5, "pool's usdt", 2014),
         (6, "alice's usdc", 6025),
-        (6, "nobody", 6025),
+        (6, "stranger", 6025),
         (7, "jup", 6018),
         (7, "usdt", 2014),
         (8, "usdc", 6018),
-        (8, "nobody", 3007),
+        (8, "stranger", 3007),
         (11, "authority", 2006),
         (12, "other program", 3008),
         (13, "market of jup", 2001),
         (14, "market of usdc", 2001),
-        (14, "nobody", 3012),
+        (14, "stranger", 3012),
         (14, "pool's jup", 3007),
     ],
 )
@@ -487,7 +487,7 @@ def _any(chance: random.Random, bits: int) -> int:
     return chance.choice((chance.getrandbits(size), 2**size - 1, 2 ** (size - 1)))
 
 
-def test_noise_takes_nothing_from_anybody_else() -> None:
+def test_noise_takes_nothing_from_other_wallets() -> None:
     """Nor from the pool: what it holds is never worth less than before."""
     world, seed = PoolWorld(), random.SystemRandom().getrandbits(32)
     chance, keys = random.Random(seed), list(STRANGERS.values())

@@ -1,7 +1,7 @@
 """A machine with both programs, wallets and mints, and instructions made of raw bytes.
 
 Nothing here comes from our builders or decoders: discriminators, orders of accounts and layouts are written out again.
-Signatures are not verified: whoever an instruction marks as a signer has signed.
+Signatures are not verified: an account that an instruction marks as a signer has signed.
 """
 
 import struct
@@ -446,7 +446,7 @@ class World:
         return self.svm.simulate_transaction(transaction(instructions, payer))
 
     def does(self, *instructions: Instruction, payer: Pubkey = CAROL) -> TransactionMetadata:
-        """Sends and expects success. Carol pays the network's fee, so that nobody else's lamports show it."""
+        """Sends and expects success. Carol pays the network's fee, so that no other wallet's lamports show it."""
         result = self.send(*instructions, payer=payer)
         assert isinstance(result, TransactionMetadata), (result.err(), result.meta().logs())
         return result

@@ -19,7 +19,7 @@ def test_one_at_a_time_and_nothing_stays_behind(tmp_path: Path) -> None:
         assert list(file.parent.iterdir()) == []
 
 
-def test_a_file_that_was_left_behind_locks_nobody_out(tmp_path: Path) -> None:
+def test_a_file_that_was_left_behind_locks_no_process_out(tmp_path: Path) -> None:
     file = tmp_path / "wallet.lock"
     file.touch()
     with alone(file), pytest.raises(Busy), alone(file):

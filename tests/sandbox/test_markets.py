@@ -112,7 +112,7 @@ async def test_swaps_at_once_open_a_market_once(house: House) -> None:
     assert await house.pool_holds(SOL) == SPARE_UNITS
 
 
-async def test_nobody_swaps_before_the_market_is_there(house: House) -> None:
+async def test_no_swap_begins_before_the_market_is_there(house: House) -> None:
     """Also one who comes while it is being written."""
     house.store.gate.clear()
     first, second = (asyncio.create_task(house.markets.prepare(SOL, USDC, ENOUGH)) for _ in range(2))
@@ -170,7 +170,7 @@ async def test_a_start_finds_the_markets_and_writes_them(house: House) -> None:
     assert await house.market_of(JUP) is None
 
 
-async def test_lamports_that_somebody_sent_stay(house: House) -> None:
+async def test_lamports_that_a_stranger_sent_stay(house: House) -> None:
     faucet = Faucet(house.chain)
     await faucet.airdrop(market_address(JUP.mint), 2_000_000)
     house.prices[JUP.mint] = UsdPrice(DOLLAR)

@@ -61,7 +61,7 @@ def test_what_is_no_number_of_json_is_shown_as_it_came() -> None:
     assert shown_body(b'{"volume": NaN}') == '{"volume": NaN}'
 
 
-def test_bodies_that_nobody_should_send() -> None:
+def test_bodies_that_no_client_should_send() -> None:
     assert shown_body(b"") is None
     assert shown_body(b"[" * 100_000) == "[" * 100_000
     assert "\ufffd" in shown_body(b"\xff\xfe")

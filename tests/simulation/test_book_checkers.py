@@ -117,7 +117,7 @@ def without(day: Day, kind: str) -> None:
 
 
 DOCTORED: dict[str, tuple[Claim, Doctor]] = {
-    "whoever came later is served first": (Claim.PRICE_TIME_PRIORITY, swaps_the_makers),
+    "the maker that came later is served first": (Claim.PRICE_TIME_PRIORITY, swaps_the_makers),
     "a fill after a cancel": (Claim.NOTHING_AFTER_THE_END, fills_after_the_cancel),
     "a cancel twice": (Claim.NOTHING_AFTER_THE_END, lambda day: repeats(day, "cancel_order")),
     "a cancel that ends nothing": (Claim.CANCEL_IS_MEANT, lambda day: day.of("cancel_order").update(events=[])),
@@ -147,7 +147,7 @@ DOCTORED: dict[str, tuple[Claim, Doctor]] = {
         Claim.AMOUNTS_ARE_EXACT,
         lambda day: day.event("traded")["sell"].update(rate={"millionths": 400}),
     ),
-    "a better price for nobody": (
+    "a better price for no maker": (
         Claim.AMOUNTS_ARE_EXACT,
         lambda day: day.event("traded")["buy"].update(unlocked={"quanta": 0}),
     ),

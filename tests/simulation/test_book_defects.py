@@ -83,7 +83,7 @@ def keeps_waiting_stops(exchange: Exchange, order: BookOrder | None, reason: Can
 
 def cancels_the_neighbour(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Any:
     """Liquibook 12: the cancel of a cancelled order cancels another one."""
-    if order is not None and order.state is OrderStatus.CANCEL:
+    if order is not None and order.state is OrderStatus.CANCELLED:
         for other in exchange.live(order.terms.account, order.terms.market):
             return (rules._cancelled(exchange, other, reason),)
     return REAL_END(exchange, order, reason)
@@ -92,7 +92,7 @@ def cancels_the_neighbour(exchange: Exchange, order: BookOrder | None, reason: C
 def keeps_dust(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Any:
     """Lightning's pool 157: what is less than the smallest volume can be neither matched nor cancelled."""
     is_dust = order is not None and order.remaining < exchange.markets[order.terms.market].market.volume_min
-    if order is not None and is_dust and order.state is OrderStatus.WAIT:
+    if order is not None and is_dust and order.state is OrderStatus.OPEN:
         return BookRefused(BookRefusal.NOTHING_TO_DO)
     return REAL_END(exchange, order, reason)
 
@@ -110,7 +110,7 @@ REAL_CANCELLED = Exchange._cancelled
 
 
 def comes_back(exchange: Exchange, event: Event, at: Instant) -> Changes:
-    """CoW 2532, Coinbase 334: cancelled by the rows, and filled by whoever had not heard of it."""
+    """CoW 2532, Coinbase 334: cancelled by the rows, and filled by a matcher that had not heard of it."""
     before, held = None, None
     if isinstance(event, BookOrderCancelled) and event.reason is CancelReason.USER:
         before, held = exchange.orders[event.order_id], exchange.ledger.holds[HoldId(event.order_id)]
@@ -124,7 +124,7 @@ def comes_back(exchange: Exchange, event: Event, at: Instant) -> Changes:
 
 
 class ShyShard(CountedShard):
-    """Nobody sees its memory: what goes wrong there must be seen by what it does."""
+    """Its memory is not seen: what goes wrong there must be seen by what it does."""
 
     def _on_loaded(self, state: BookState) -> None:
         self.looked = lambda _memory, _loaded: None
@@ -246,7 +246,7 @@ def opens_it_again(exchange: Exchange, *stored: Any) -> None:
 def does_not_store_cancels(memory: BookState) -> BookRows:
     """Peatio 2843: a cancel that was acknowledged is lost at a restart."""
     rows = REAL_CUT(memory)
-    return replace(rows, orders=[row for row in rows.orders if row.state != OrderStatus.CANCEL.value])
+    return replace(rows, orders=[row for row in rows.orders if row.state != OrderStatus.CANCELLED.value])
 
 
 REAL_CUT = BookState.take_rows
@@ -285,7 +285,7 @@ def keeps_the_stop(_desk: Exchange, _order: BookOrder) -> None:
 
 
 def drops_the_maker(exchange: Exchange, event: Event, at: Instant) -> Changes:
-    """GoDCE 6: the match fails, and whoever rested is offered no more."""
+    """GoDCE 6: the match fails, and the maker that rested is offered no more."""
     changes = REAL_APPLY(exchange, event, at)
     if isinstance(event, BookOrderCancelled) and event.reason is CancelReason.FAILED:
         terms = exchange.orders[event.order_id].terms
@@ -340,7 +340,7 @@ class HastyShard(CountedShard):
 
 
 class SilentShard(CountedShard):
-    """Whoever repeats a request waits for ever."""
+    """A repeated request waits for ever."""
 
     async def _settled(self, writer: BookEpoch, happened: Any) -> None:
         await super()._settled(writer, happened)

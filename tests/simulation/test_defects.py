@@ -464,7 +464,7 @@ DEFECTS = {
         Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten, drawn={**SHORT_LIVED, "clock_leaps": 0.5}
     ),
     "slippage from the price of the moment": Defect(Claim.BUFFER_IS_KEPT, patched=a_gap_is_filled),
-    "a quote that nobody compares": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
+    "a quote that is not compared": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=withdrawal_is_signed_again),
     "a lost outbox entry": Defect(
         Claim.EVERYTHING_ENDS, ProcessParts(outbox=ForgetfulOutbox), drawn={**REPLACED, "crash": 0.006}, first=1_001

@@ -43,7 +43,7 @@ def what_landed_meanwhile_is_not_read() -> AbstractContextManager[Any]:
     return patch.object(Follower, "_earlier", none)
 
 
-def whoever_tells_an_event_is_believed() -> AbstractContextManager[Any]:
+def every_program_is_believed() -> AbstractContextManager[Any]:
     """Not only the program itself, and of a transaction that failed too."""
 
     def believes(program: Address, transaction: LedgerTransaction) -> TransactionLanded:
@@ -81,7 +81,7 @@ DEFECTS = {
     "what landed while no index ran is not told": Defect(
         Claim.HISTORIES_ARE_TRUE, patched=what_landed_meanwhile_is_not_read, drawn={"crash": 0.006}
     ),
-    "a forged event is believed": Defect(Claim.HISTORIES_ARE_TRUE, patched=whoever_tells_an_event_is_believed),
+    "a forged event is believed": Defect(Claim.HISTORIES_ARE_TRUE, patched=every_program_is_believed),
     "one landing in ten is passed over": Defect(Claim.HISTORIES_ARE_TRUE, patched=one_landing_in_ten_is_passed_over),
 }
 

@@ -160,7 +160,7 @@ def a_commit_is_torn() -> AbstractContextManager[Any]:
 
 
 def everything_has_expired() -> AbstractContextManager[Any]:
-    """The program sees an hour that has not come, whenever somebody cancels."""
+    """The program sees an hour that has not come, whenever an order is cancelled."""
     real = Machine.execute
 
     def execute(machine: Machine, transaction: WireTransaction, *nonces: Any) -> Any:
@@ -175,7 +175,7 @@ def everything_has_expired() -> AbstractContextManager[Any]:
 
 
 def a_lamport_goes_astray() -> AbstractContextManager[Any]:
-    """Of what comes back when an order is closed, a little goes to somebody who is in the transaction too."""
+    """Of what comes back when an order is closed, a little goes to another account of the transaction."""
     real = svm_ledger._landing
 
     def landing(*args: Any) -> Landing:

@@ -37,7 +37,7 @@ def test_who_creates_an_order_again_without_a_signature_is_not_told_that_it_was_
 
 
 def test_the_first_signature_of_a_deposit_is_the_one_that_everybody_is_told() -> None:
-    """Whoever repeated the request with another signature was told that one, which never landed."""
+    """A client that repeated the request with another signature was told that one, which never landed."""
     first, again = place(), place()
     again = replace(again, submission=replace(again.submission, user_signature=Signature("another")))
     decision = decide(None, first, Moment(PLACED_AT))
@@ -58,7 +58,7 @@ class _NoGate:
 
 
 class _Sends:
-    """A custody whose send takes so long that somebody else learns the fate meanwhile."""
+    """A custody whose send takes so long that another worker learns the fate meanwhile."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []

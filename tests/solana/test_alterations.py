@@ -110,5 +110,5 @@ def test_another_message_is_never_called_the_same(what: str, at: int, bits: int)
     try:
         found = alteration_of(bytes(BUILT), bytes(submitted))
     except ValueError:
-        return  # Whoever reads submissions never gets as far.
+        return  # A reader of submissions never gets as far.
     assert found.differences or bytes(submitted) == bytes(BUILT)

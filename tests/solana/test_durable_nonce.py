@@ -116,7 +116,7 @@ async def test_it_lands_long_after_any_blockhash(chain: EmbeddedChain, clock: Ma
 
 
 async def test_it_lands_once(chain: EmbeddedChain, clock: ManualClock) -> None:
-    """Sent again at once, later, when nobody remembers it, and with another valid signature."""
+    """Sent again at once, later, when it is no longer remembered, and with another valid signature."""
     raw = durable(await nonce_of(chain))
     assert (await chain.submit(raw)).landed
     for _ in range(3):

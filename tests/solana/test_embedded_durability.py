@@ -137,7 +137,7 @@ async def test_slots_pass_while_the_venue_is_down(store: FaultyStore, clock: Man
     await chain.close()
 
 
-async def test_nobody_reads_what_is_not_committed(store: FaultyStore, clock: ManualClock) -> None:
+async def test_what_is_not_committed_is_not_read(store: FaultyStore, clock: ManualClock) -> None:
     chain = await funded(store, clock)
     raw = await pays(chain, ALICE, address(BOB), SOL)
     heard: list[str] = []

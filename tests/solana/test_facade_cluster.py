@@ -1,4 +1,4 @@
-"""E6: what the methods say of the node and its cluster. There is one node; nobody votes, and nobody is paid."""
+"""E6: what the methods say of the node and its cluster. There is one node, without votes and rewards."""
 
 from collections.abc import AsyncIterator
 
@@ -83,8 +83,8 @@ async def test_the_blocks_that_were_produced(old: Facade) -> None:
     }
     config = {"range": {"firstSlot": 10, "lastSlot": 19}}
     assert (await old.value("getBlockProduction", config))["byIdentity"] == {identity: [10, 10]}
-    nobody = {"identity": str(Pubkey.new_unique())}
-    assert (await old.value("getBlockProduction", nobody))["byIdentity"] == {}
+    stranger = {"identity": str(Pubkey.new_unique())}
+    assert (await old.value("getBlockProduction", stranger))["byIdentity"] == {}
     for first, last, message in (
         (20, 19, "lastSlot, 19, cannot be less than firstSlot, 20"),
         (0, slot + 1, f"lastSlot, {slot + 1}, is too large; max {slot}"),
@@ -93,7 +93,7 @@ async def test_the_blocks_that_were_produced(old: Facade) -> None:
         assert await old.fails("getBlockProduction", config) == {"code": -32602, "message": message}
 
 
-async def test_nobody_votes_and_nobody_is_paid(old: Facade) -> None:
+async def test_there_are_no_votes_and_no_rewards(old: Facade) -> None:
     vote = str(Pubkey.new_unique())
     none: dict[str, list[object]] = {"current": [], "delinquent": []}
     assert await old.call("getVoteAccounts") == none

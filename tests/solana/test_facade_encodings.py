@@ -120,7 +120,7 @@ async def test_notifications_are_compressed(node: Node, chain: EmbeddedChain) ->
 
 
 async def test_what_rust_reads_of_it(rpc: Facade, account: str) -> None:
-    """The response types are those of Rust's client, which asks so if nobody says otherwise."""
+    """The response types are those of Rust's client, which asks so by default."""
 
     async def body(method: str, *params: object) -> str:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}

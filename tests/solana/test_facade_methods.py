@@ -200,17 +200,17 @@ async def test_amounts_are_exact_to_the_last_unit(rpc: Facade, chain: EmbeddedCh
 
 
 async def test_token_questions_about_what_is_no_token(rpc: Facade, chain: EmbeddedChain) -> None:
-    wallet, nobody = str((await funded(chain)).pubkey()), str(Pubkey.new_unique())
+    wallet, stranger = str((await funded(chain)).pubkey()), str(Pubkey.new_unique())
     for method, address, message in (
-        ("getTokenAccountBalance", nobody, "Invalid param: could not find account"),
+        ("getTokenAccountBalance", stranger, "Invalid param: could not find account"),
         ("getTokenAccountBalance", wallet, "Invalid param: not a Token account"),
         ("getTokenAccountBalance", USDC_MINT, "Invalid param: not a Token account"),
-        ("getTokenSupply", nobody, "Invalid param: could not find account"),
+        ("getTokenSupply", stranger, "Invalid param: could not find account"),
         ("getTokenSupply", wallet, "Invalid param: not a Token mint"),
     ):
         assert await rpc.fails(method, address) == {"code": -32602, "message": message}
     for among, part in (
-        ({"mint": nobody}, "could not find mint"),
+        ({"mint": stranger}, "could not find mint"),
         ({"programId": SYSTEM_PROGRAM}, "unrecognized Token program id"),
         ({}, "exactly one of mint and programId"),
         ({"mint": USDC_MINT, "programId": TOKEN_PROGRAM}, "exactly one of mint and programId"),

@@ -389,7 +389,7 @@ async def test_messages_that_end_a_socket(tight_node: Node, message: bytes | str
     await until(lambda: len(tight_node.hub) == 0)
 
 
-async def test_whoever_leaves_leaves_nothing_behind(node: Node, chain: EmbeddedChain) -> None:
+async def test_a_client_that_leaves_leaves_nothing_behind(node: Node, chain: EmbeddedChain) -> None:
     async with listening(node) as listener:
         for method, *params in (("slotSubscribe",), ("logsSubscribe", "all"), ("accountSubscribe", USDC_MINT)):
             await listener.gets(method, *params)
@@ -420,7 +420,7 @@ def frame(text: bytes) -> bytes:
     return b"\x81" + length + bytes(4) + text
 
 
-async def test_whoever_does_not_read_is_cut_off(tight_node: Node, chain: EmbeddedChain) -> None:
+async def test_a_client_that_does_not_read_is_cut_off(tight_node: Node, chain: EmbeddedChain) -> None:
     loop = asyncio.get_running_loop()
     with raw_socket(tight_node.port + 1) as deaf:
         await until(lambda: len(tight_node.hub) == 1)
@@ -505,7 +505,7 @@ async def test_all_sockets_together_have_a_bound(chain: EmbeddedChain) -> None:
     await subscriptions.close()
 
 
-async def test_whoever_asks_without_reading_is_not_read_either(tight_node: Node) -> None:
+async def test_a_client_that_asks_without_reading_is_not_read_either(tight_node: Node) -> None:
     """The answers to one that never reads stay bounded, and others are served meanwhile."""
     loop = asyncio.get_running_loop()
     ping = b'{"jsonrpc":"2.0","id":"%s","method":"ping"}' % (b"x" * 200)
@@ -542,7 +542,7 @@ async def test_closing_says_goodbye_to_everybody(node: Node) -> None:
             await connect(node.ws_url)
 
 
-async def test_many_idle_sockets_disturb_nobody(node: Node, chain: EmbeddedChain) -> None:
+async def test_many_idle_sockets_disturb_no_client(node: Node, chain: EmbeddedChain) -> None:
     """300 here, to be quick; 1,500 were tried by hand."""
     idle = await asyncio.gather(*(connect(node.ws_url, ping_interval=None) for _ in range(300)))
     assert len(node.hub) == 300

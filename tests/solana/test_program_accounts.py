@@ -166,7 +166,7 @@ async def test_what_a_failed_commit_took_back_is_not_found() -> None:
     await chain.close()
 
 
-async def test_nobody_is_told_of_an_account_before_its_commit() -> None:
+async def test_no_client_is_told_of_an_account_before_its_commit() -> None:
     store = FaultyStore()
     chain = await open_chain(store, genesis=INDEXED)
     payer = wallet(1)

@@ -156,7 +156,7 @@ async def test_an_order_with_a_payer_and_an_expiry_is_created_read_and_cancelled
 async def test_sol_is_wrapped_for_the_order_and_comes_back_as_lamports(
     world: World, payer: str, signers: list[Keypair], gift: int
 ) -> None:
-    """The rents come back to the maker, whoever paid them; the maker pays for the cancel."""
+    """The rents come back to the maker, also if another paid them; the maker pays for the cancel."""
     new = replace(order(1, SOL_MINT, USDC_MINT), payer=payer)
     await world.lands(limit_order.create_message(new, BUDGET, await world.blockhash()), *signers)
     assert (await world.holds(new.address, SOL_MINT), await world.holds(MAKER, SOL_MINT)) == (10**7, None)
@@ -211,7 +211,7 @@ async def gone(world: World) -> AccountInfo:
     return replace(info, lamports=0, data=b"", owner=SYSTEM_PROGRAM)
 
 
-async def test_anybody_cancels_an_order_once_it_has_expired(world: World) -> None:
+async def test_any_wallet_cancels_an_order_once_it_has_expired(world: World) -> None:
     new = replace(order(1), expired_at=NOW + 60)
     await world.lands(limit_order.create_message(new, BUDGET, await world.blockhash()), ALICE)
     cancel = Cancellation.to_maker(new.address, MAKER, USDC_MINT)

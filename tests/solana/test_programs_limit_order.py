@@ -127,7 +127,7 @@ def test_an_order_with_payer_expiry_fee_and_token_2022() -> None:
     ]
 
 
-def test_a_cancel_to_a_token_account_by_somebody_else() -> None:
+def test_a_cancel_to_a_token_account_by_another_wallet() -> None:
     cancel = Cancellation.to_maker(NEW.address, MAKER, USDC)
     reserve = reserve_of(NEW.address, USDC)
     assert cancel.returns_to == MAKERS_USDC
@@ -156,7 +156,7 @@ def test_payer_and_maker_sign_and_the_payer_pays() -> None:
     assert message.instructions[2].accounts[:4:2] == [PAYER, MAKER]
 
 
-def test_sol_is_wrapped_by_the_maker_whoever_pays() -> None:
+def test_sol_is_wrapped_by_the_maker_even_if_another_wallet_pays() -> None:
     new = replace(NEW, input_mint=SOL, input_program=TOKEN, output_mint=USDC)
     message = decoded(create_message(new, BUDGET, BLOCKHASH))
     create, fund, sync, output, place, close = message.instructions[2:]
@@ -199,7 +199,7 @@ def test_the_slippage_is_the_last_argument_and_may_be_missing(slippage_bps: int 
     assert given.hex() == bytes(initialize_order(NEW).data).hex() + added
 
 
-def test_an_expired_order_is_cancelled_by_whoever_pays() -> None:
+def test_an_expired_order_is_cancelled_by_the_payer() -> None:
     message = decoded(cancel_message([Cancellation.to_maker(key(1), MAKER, SOL)], BUDGET, BLOCKHASH, by=PAYER))
     assert message.signers == [PAYER]
     assert message.instructions[2].accounts[:2] == [PAYER, MAKER]

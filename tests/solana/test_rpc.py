@@ -171,7 +171,7 @@ async def test_a_question_does_not_join_one_that_is_on_its_way() -> None:
         assert await second == SignatureStatus(9, finalized=True, error=None)
 
 
-async def test_who_gives_up_takes_the_answer_from_nobody() -> None:
+async def test_a_caller_that_gives_up_takes_the_answer_from_no_other() -> None:
     node = ScriptedNode({"getSignatureStatuses": at(9, [None])})
     async with scripted(node) as chain:
         impatient = asyncio.create_task(chain.signature_status(SIGNATURE))

@@ -287,7 +287,7 @@ async def test_who_does_not_answer_is_not_waited_for() -> None:
         assert said in await complaint(ScriptedNode(behaviour=behaviour), height, timeout_ms=timeout_ms)
 
 
-async def test_nobody_there_is_unavailability() -> None:
+async def test_an_absent_node_is_unavailability() -> None:
     async with scripted(ScriptedNode()) as there:
         del there
     chain = RpcChain("http://127.0.0.1:1/?key=secret")

@@ -57,7 +57,7 @@ async def test_those_that_wait_go_in_their_order_and_as_many_as_a_turn_holds() -
     assert turns < 12
 
 
-async def test_one_that_no_longer_waits_holds_nobody_up() -> None:
+async def test_one_that_no_longer_waits_holds_no_other_up() -> None:
     shop = Workshop()
     gone, next_one = [asyncio.create_task(shop.works(name, 1, 1)) for name in ("gone", "next")]
     shop.is_over()
@@ -69,7 +69,7 @@ async def test_one_that_no_longer_waits_holds_nobody_up() -> None:
     assert shop.done == ["next"]
 
 
-async def test_a_turn_that_nobody_used_is_the_next_one_s() -> None:
+async def test_an_unused_turn_is_the_next_one_s() -> None:
     shop = Workshop()
     idle, busy = asyncio.create_task(shop.turns.mine()), asyncio.create_task(shop.works("busy", 1, 1))
     shop.is_over()

@@ -48,7 +48,7 @@ async def test_no_list_of_trades_walks_over_what_others_traded(database_url: str
         await connection.close()
 
 
-@pytest.mark.parametrize("state", [OrderStatus.PENDING, OrderStatus.WAIT])
+@pytest.mark.parametrize("state", [OrderStatus.PENDING, OrderStatus.OPEN])
 async def test_orders_that_live_are_found_beside_all_that_ended(database_url: str, state: OrderStatus) -> None:
     connection = await asyncpg.connect(database_url)
     try:

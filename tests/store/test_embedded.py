@@ -237,7 +237,7 @@ async def test_an_initdb_that_outlived_a_first_start_is_ended_before_its_work_is
     assert not unfinished.exists()
 
 
-async def test_a_stale_process_id_that_is_somebody_elses_by_now_is_forgotten(
+async def test_a_stale_process_id_that_another_process_has_by_now_is_forgotten(
     data: Path, another_process: subprocess.Popen[bytes]
 ) -> None:
     async with EmbeddedPostgres(data) as postgres:
@@ -253,7 +253,7 @@ async def test_a_stale_process_id_that_is_somebody_elses_by_now_is_forgotten(
     assert another_process.poll() is None
 
 
-async def test_somebody_elses_directory_is_not_used_for_the_socket(data: Path) -> None:
+async def test_a_foreign_directory_is_not_used_for_the_socket(data: Path) -> None:
     async with EmbeddedPostgres(data) as postgres, connected(postgres) as connection:
         sockets = Path(await connection.fetchval("SHOW unix_socket_directories"))
     sockets.symlink_to(data)

@@ -19,7 +19,7 @@ from countermand.store import embedded
 from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
 from countermand.store.launch import ProcessIdentity
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 START_AND_STOP = """
 import asyncio, os, sys
@@ -38,7 +38,7 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def nobody() -> tuple[int, int]:
+def unprivileged() -> tuple[int, int]:
     entry = pwd.getpwnam("nobody")
     return entry.pw_uid, entry.pw_gid
 
@@ -80,60 +80,60 @@ async def test_in_a_user_namespace_directories_stay_roots(tmp_path: Path) -> Non
     assert {path.stat().st_uid for path in (tmp_path, tmp_path / "postgres", tmp_path / "postgres.log")} == {0}
 
 
-async def test_without_namespaces_it_is_nobody(
-    open_directory: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+async def test_without_namespaces_it_runs_as_an_unprivileged_user(
+    open_directory: Path, unprivileged: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needs_programs_that_all_can_run(nobody)
-    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=nobody)])
+    needs_programs_that_all_can_run(unprivileged)
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=unprivileged)])
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
-        assert Path(f"/proc/{postgres.pid}").stat().st_uid == nobody[0]
-    assert (open_directory / "postgres").stat().st_uid == nobody[0]
+        assert Path(f"/proc/{postgres.pid}").stat().st_uid == unprivileged[0]
+    assert (open_directory / "postgres").stat().st_uid == unprivileged[0]
     assert open_directory.stat().st_uid == 0
     assert stat.S_IMODE(open_directory.stat().st_mode) == 0o711
     monkeypatch.undo()  # From now on the owner of the cluster says who it is.
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
-        assert Path(f"/proc/{postgres.pid}").stat().st_uid == nobody[0]
+        assert Path(f"/proc/{postgres.pid}").stat().st_uid == unprivileged[0]
 
 
 async def test_a_cluster_made_in_a_namespace_is_handed_over_where_there_is_none(
-    open_directory: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    open_directory: Path, unprivileged: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needs_programs_that_all_can_run(nobody)
+    needs_programs_that_all_can_run(unprivileged)
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
-    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=nobody)])
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=unprivileged)])
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
 
 
 async def test_a_cluster_made_in_a_namespace_is_handed_over_where_namespaces_are_refused(
-    open_directory: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    open_directory: Path, unprivileged: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needs_programs_that_all_can_run(nobody)
+    needs_programs_that_all_can_run(unprivileged)
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
     refused = ProcessIdentity(mapped_to=(-1, -1))
-    monkeypatch.setattr(embedded, "_candidates", lambda _: [refused, ProcessIdentity(user=nobody)])
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [refused, ProcessIdentity(user=unprivileged)])
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
-        assert Path(f"/proc/{postgres.pid}").stat().st_uid == nobody[0]
+        assert Path(f"/proc/{postgres.pid}").stat().st_uid == unprivileged[0]
 
 
-async def test_where_nobody_may_enter_one_line_says_what_to_do(
-    tmp_path: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+async def test_where_the_unprivileged_user_may_not_enter_one_line_says_what_to_do(
+    tmp_path: Path, unprivileged: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
-    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=nobody)])
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=unprivileged)])
     with pytest.raises(PostgresUnavailable, match="--database-url") as refused:
         await EmbeddedPostgres(tmp_path).start()
     assert "Permission denied" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-async def test_an_ordinary_user_needs_nothing(open_directory: Path, nobody: tuple[int, int]) -> None:
-    await _runs_as(nobody, open_directory)
+async def test_an_ordinary_user_needs_nothing(open_directory: Path, unprivileged: tuple[int, int]) -> None:
+    await _runs_as(unprivileged, open_directory)
 
 
 async def test_a_user_without_a_name_borrows_one(open_directory: Path) -> None:

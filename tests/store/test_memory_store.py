@@ -46,7 +46,7 @@ async def test_a_batch_that_a_new_epoch_defeated_is_never_released() -> None:
     assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []
 
 
-async def test_a_batch_under_way_meets_the_fence_of_whoever_came_meanwhile() -> None:
+async def test_a_batch_under_way_meets_the_fence_of_a_writer_that_came_meanwhile() -> None:
     class Slow(Fate):
         def __init__(self) -> None:
             super().__init__()

@@ -45,6 +45,6 @@ async def test_an_order_of_the_book_shows_no_event_that_came_after_it(database_u
         async with asyncio.timeout(30):
             found = await BookInspection(house.shard, records).order(order.id if by == "id" else order.uuid)
         assert found is not None
-        assert found.order.state is OrderStatus.WAIT
+        assert found.order.state is OrderStatus.OPEN
         assert [entry.event for entry in found.timeline] == ["order_placed", "order_opened", "order_rested"]
     pool.terminate()

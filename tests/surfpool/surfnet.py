@@ -1,4 +1,4 @@
-"""Surfpool: a Solana node that nobody here wrote, offline and in a process of its own.
+"""Surfpool: a Solana node of another make, offline and in a process of its own.
 
 `python -m tests.surfpool.surfnet install` installs it from npm; `make test` does. There is a build of it for Linux with
 glibc on x86-64; elsewhere nothing is installed, and what needs it is skipped.
@@ -45,7 +45,7 @@ _CONTEXT_FILTERS = "getSignaturesForAddress takes minContextSlot as a filter, an
 QUIRKS: Mapping[str, str] = MappingProxyType(
     {
         "test_two_valid_signatures_of_one_message_pay_once": "a second valid signature of the same message lands again",
-        "test_what_a_node_drops_is_dropped_without_a_word": "what nobody can pay for gets a status, AccountNotFound",
+        "test_what_a_node_drops_is_dropped_without_a_word": "what cannot be paid for gets a status, AccountNotFound",
         "test_what_landed_is_told_with_all_that_happened": "the blockTime of getTransaction is divided by 1,000",
         "test_the_history_of_an_address_is_told_newest_first": _CONTEXT_FILTERS,
         "test_the_memo_of_a_transaction_is_told_in_its_history": _CONTEXT_FILTERS,

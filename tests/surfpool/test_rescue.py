@@ -1,4 +1,4 @@
-"""`countermand rescue` against a node that nobody here wrote."""
+"""`countermand rescue` against a node of another make."""
 
 import json
 import signal

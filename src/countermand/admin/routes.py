@@ -26,7 +26,7 @@ class PricesAnswer(msgspec.Struct):
     prices: dict[str, str | None]
 
 
-class PricesResource(msgspec.Struct, frozen=True):
+class AdminPricesResource(msgspec.Struct, frozen=True):
     """`observe` stores a price and judges the orders by it."""
 
     authenticator: AdminAuthenticator
@@ -98,6 +98,6 @@ def _price(raw: msgspec.Raw) -> UsdPrice:
     return UsdPrice(number)
 
 
-def resources(prices: PricesResource) -> Iterator[tuple[str, object]]:
+def resources(prices: AdminPricesResource) -> Iterator[tuple[str, object]]:
     """What to mount, by path."""
     yield "/admin/prices", prices

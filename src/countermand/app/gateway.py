@@ -32,7 +32,7 @@ from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
 from countermand.gateway.falcon_app import FalconApp, new_app
 from countermand.gateway.http_gateway import HttpGateway
-from countermand.gateway.watching import RequestObserver, nobody_looks
+from countermand.gateway.watching import RequestObserver, unobserved
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.store.connections import shortage
 from countermand.values.identity import Mint
@@ -60,7 +60,7 @@ class GatewayExtensions(Struct, frozen=True):
     operator: Callable[[FalconApp, AdminAuthenticator], None] = lambda _app, _authenticator: None
     around: Callable[[AsgiApp], AsgiApp] = lambda app: app
     documents: Documents = field(default_factory=dict)
-    observe: RequestObserver = nobody_looks
+    observe: RequestObserver = unobserved
     closers: Sequence[Callable[[], Awaitable[None]]] = ()
     front: object | None = None
 
@@ -191,5 +191,5 @@ def _admin(families: Families, authenticator: AdminAuthenticator) -> Resources:
     async def observe(mint: Mint, price: UsdPrice) -> None:
         await infra.prices.set({mint: price}, at_once=False)
 
-    prices = admin_routes.PricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
+    prices = admin_routes.AdminPricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
     yield from admin_routes.resources(prices)

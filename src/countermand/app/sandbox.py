@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from countermand.app.families import EMBEDDED_UNIT_PRICES, BookServices, Families, families_of
 from countermand.app.gateway import GatewayExtensions, build_gateway
@@ -25,6 +24,7 @@ from countermand.app.infrastructure import (
 from countermand.app.inspected import LiveView, inspector_of
 from countermand.app.running import App
 from countermand.audit.run import audit
+from countermand.audit.wire import ColumnWire, currencies_as_wire
 from countermand.console.files import console_files
 from countermand.dialects.swap_v1 import openapi as swap_openapi
 from countermand.dialects.swap_v1 import routes as swap_routes
@@ -36,7 +36,6 @@ from countermand.inspection.stream import EventStream
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
-from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.swap.service import SwapService
 from countermand.sandbox import openapi
@@ -84,7 +83,7 @@ from countermand.sandbox.snapshots import Snapshots
 from countermand.sandbox.strict import Strict, StrictApp
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wallets import Wallets
-from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire, SandboxWire
+from countermand.sandbox.wire import AuditWire, SandboxWire
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
@@ -102,7 +101,6 @@ from countermand.store.postgres import PostgresStore
 from countermand.store.records_postgres import PostgresRecords
 from countermand.values.identity import Address
 from countermand.values.instant import Instant
-from countermand.values.quantities import decimal_text
 from countermand.values.structs import replace
 
 _SWAP_UNIT_PRICE: Final = 25_715
@@ -386,8 +384,4 @@ async def _audited(store: PostgresStore) -> AuditWire:
         mint: ColumnWire(str(column.deposited), str(column.filled), str(column.withdrawn), str(column.remaining))
         for mint, column in found.columns.items()
     }
-    currencies = {
-        name: CurrencyWire(*(decimal_text(each, AMOUNT_SCALE) for each in astuple(there)))
-        for name, there in found.currencies.items()
-    }
-    return AuditWire(found.ok, mints, currencies, found.differences)
+    return AuditWire(found.ok, mints, currencies_as_wire(found.currencies), found.differences)

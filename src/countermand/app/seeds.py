@@ -1,13 +1,17 @@
 """The master seed of a venue: the one that its database began with, or a new one for an empty database."""
 
 from pathlib import Path
-from typing import Final
 
-from countermand.services.custody.vaults import SeedRefused, VaultKeys, find_seed, new_seed, write_seed
+from countermand.services.custody.vaults import (
+    MASTER_SEED_FILE,
+    SeedRefused,
+    VaultKeys,
+    find_seed,
+    new_seed,
+    write_seed,
+)
 from countermand.settings import Settings, StartRefused
 from countermand.store.fingerprints import keep_fingerprint
-
-MASTER_SEED_FILE: Final = "master-seed"
 
 
 def seed_of(settings: Settings) -> bytes | None:

@@ -111,7 +111,7 @@ class Accounts:
         self._mints: dict[str, _Mint] = {}
         self._purses: dict[int, list[str]] = {}
         self._pool: dict[str, tuple[str, str]] = {}
-        """By mint: the account with which the pool began, and to whom it belongs."""
+        """By mint: the account with which the pool began, and its owner."""
         self._keepers: dict[str, bytes] = {}
         """By order program: what its list of keepers holds."""
         self._has_faucet = False

@@ -10,11 +10,10 @@ from solders.signature import Signature
 from countermand.audit.findings import Audit
 from countermand.audit.held import HeldAccount
 from countermand.solana.ledger import decode_meta
-from countermand.solana.tokens import SOL_MINT, TOKEN_ACCOUNT_RENT_LAMPORTS
+from countermand.solana.tokens import SOL_MINT, TOKEN_ACCOUNT_RENT_LAMPORTS, TOKEN_AMOUNT
 from countermand.values.identity import OrderId
 
 _AT_A_TIME: Final = 1_000
-_AMOUNT: Final = slice(64, 72)
 _ACCOUNTS: Final = "SELECT address, lamports, data FROM chain_accounts WHERE address = ANY($1)"
 _TRANSACTIONS: Final = "SELECT signature, error, meta FROM chain_transactions WHERE signature = ANY($1)"
 
@@ -53,7 +52,7 @@ async def compare_accounts(connection: Any, accounts: Iterable[HeldAccount], aud
 
 
 def _compare_account(account: HeldAccount, row: "Mapping[str, Any] | asyncpg.Record | None", audit: Audit) -> None:
-    held = None if row is None else int.from_bytes(row["data"][_AMOUNT], "little")
+    held = None if row is None else int.from_bytes(row["data"][TOKEN_AMOUNT], "little")
     if row is not None:
         audit.rent_held_lamports += min(row["lamports"], TOKEN_ACCOUNT_RENT_LAMPORTS)
     if account.left:

@@ -8,6 +8,7 @@ from solders.pubkey import Pubkey
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import NOT_STORED, STORED_OTHERWISE, Audit
+from countermand.audit.reading import transaction_in
 from countermand.kernel.ports import JournalRow
 from countermand.orders.chain import journal
 from countermand.orders.chain.landed import PROGRAMS, landed_of
@@ -15,15 +16,12 @@ from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.lifecycle import NotOfThisOrder
 from countermand.orders.chain.rows import NO_PLACE, ChainCursorRow, ChainOrderRow, ChainTradeRow
 from countermand.orders.chain.state import ChainIndexState
-from countermand.solana.ledger import read_ledger_transaction
-from countermand.solana.ledger_store import StoredTransaction
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
 
 TABLES: Final = ("onchain_orders", "onchain_trades", "onchain_cursors")
 
 _KEYS: Final = {program: bytes(Pubkey.from_string(program)) for program in PROGRAMS}
-_STORED: Final = ("signature", "message_hash", "position", "slot", "block_time", "raw", "error", "meta")
 _ANY: Final = Instant(0)
 """The index looks at no clock."""
 
@@ -109,7 +107,7 @@ class ChainIndexReplay:
         programs = [program for program, key in _KEYS.items() if key in keys]
         if not programs:
             return
-        transaction = read_ledger_transaction(StoredTransaction(**{name: row[name] for name in _STORED}, addresses=()))
+        transaction = transaction_in(row)
         for program in programs:
             landed = landed_of(program, transaction)
             news = self._chain.decide(landed, _ANY)

@@ -17,6 +17,7 @@ from countermand.audit.findings import Audit
 from countermand.audit.onchain import OnChain
 from countermand.audit.reading import SENSELESS, shown
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, CEILING_AHEAD_SLOTS, Blockhashes
+from countermand.solana.durable_nonce import ADVANCE_NONCE
 from countermand.solana.ledger import Meta, decode_meta, encode_meta
 from countermand.solana.ledger_store import LedgerSecrets
 from countermand.solana.tokens import SYSTEM_PROGRAM
@@ -27,7 +28,6 @@ _AT_A_TIME: Final = 200
 _AT_ONCE: Final = 10
 """So many are looked at before others have their turn."""
 _SECRET_BYTES: Final = 32
-_ADVANCE_NONCE: Final = (4).to_bytes(4, "little")
 _FAILED: Final = re.compile(r"Program \w+ failed: ")
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
 
@@ -242,7 +242,7 @@ def _has_a_nonce(transaction: WireTransaction) -> bool:
     first = message.instructions[0] if message.instructions else None
     if first is None or first.program_id_index >= len(transaction.static_keys):
         return False
-    return transaction.static_keys[first.program_id_index] == _SYSTEM and bytes(first.data) == _ADVANCE_NONCE
+    return transaction.static_keys[first.program_id_index] == _SYSTEM and bytes(first.data) == ADVANCE_NONCE
 
 
 def _flaw_of_effects(text: str | None, meta: Meta, keys: Sequence[bytes], transaction: WireTransaction) -> str | None:

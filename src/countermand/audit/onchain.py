@@ -8,8 +8,7 @@ from msgspec import Struct, field
 from solders.pubkey import Pubkey
 
 from countermand.audit.findings import Audit
-from countermand.solana.ledger import read_ledger_transaction
-from countermand.solana.ledger_store import StoredTransaction
+from countermand.audit.reading import transaction_in
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.dca import Dca, DcaClosed, DcaDeposited, DcaFilled, DcaOpened, DcaWithdrawn
 from countermand.solana.programs.keepers import keepers_address, read_keepers
@@ -20,15 +19,13 @@ from countermand.solana.programs.limit_order import (
     LimitOrderAccount,
     TradeEvent,
 )
-from countermand.solana.tokens import associated_token_address
+from countermand.solana.tokens import TOKEN_AMOUNT, associated_token_address
 from countermand.store.snapshot import Snapshot
 
 _LIMIT: Final = bytes(Pubkey.from_string(limit_order.PROGRAM))
 _DCA: Final = bytes(Pubkey.from_string(dca.PROGRAM))
-_STORED: Final = ("signature", "message_hash", "position", "slot", "block_time", "raw", "error", "meta")
 _AT_A_TIME: Final = 500
 _ESCROWS: Final = "SELECT address, data FROM chain_accounts WHERE address = ANY ($1::bytea[])"
-_AMOUNT: Final = slice(64, 72)
 
 
 class _Limit(Struct):
@@ -78,8 +75,7 @@ class OnChain(Struct):
         limits, plans = _LIMIT in keys, _DCA in keys
         if not (limits or plans):
             return
-        stored = StoredTransaction(**{name: row[name] for name in _STORED}, addresses=())
-        transaction = read_ledger_transaction(stored)
+        transaction = transaction_in(row)
         for limit_event in limit_order.events_of(transaction) if limits else ():
             self._follow_limit(limit_event, row["block_time"])
         openings = dca.openings_of(transaction) if plans else {}
@@ -194,7 +190,7 @@ class OnChain(Struct):
                 )
             elif data[:64] != bytes(Pubkey.from_string(escrow.mint)) + bytes(Pubkey.from_string(escrow.order)):
                 self.found.differs("chain_accounts", escrow.address, f"it is not of order {escrow.order} and its mint")
-            elif (held := int.from_bytes(data[_AMOUNT], "little")) < escrow.units:
+            elif (held := int.from_bytes(data[TOKEN_AMOUNT], "little")) < escrow.units:
                 what = f"it holds {held}, but order {escrow.order} has {escrow.units} left"
                 self.found.differs("chain_accounts", escrow.address, what)
 

@@ -3,15 +3,21 @@
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+import asyncpg
 from solders.pubkey import Pubkey
 
 from countermand.kernel.journal import encode
 from countermand.sandbox.sandbox import LATEST
+from countermand.solana.ledger import read_ledger_transaction
+from countermand.solana.ledger_store import StoredTransaction
+from countermand.solana.port import LedgerTransaction
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Wallet
 
 SENSELESS: Final = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 """What is raised for a value that no engine wrote: it is decoded and applied by code that trusts its own."""
+
+_TRANSACTION: Final = ("signature", "message_hash", "position", "slot", "block_time", "raw", "error", "meta")
 
 _T = TypeVar("_T")
 
@@ -23,6 +29,11 @@ def canonical(decode: Callable[[bytes], _T], body: bytes) -> _T | None:
     except SENSELESS:
         return None
     return value if encode(value) == body else None
+
+
+def transaction_in(row: asyncpg.Record) -> LedgerTransaction:
+    """A stored transaction of the chain."""
+    return read_ledger_transaction(StoredTransaction(**{name: row[name] for name in _TRANSACTION}, addresses=()))
 
 
 def is_key(text: str) -> bool:

@@ -34,17 +34,15 @@ from countermand.audit.snapshots import check_snapshots
 from countermand.audit.trigger import TriggerReplay
 from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
+from countermand.audit.wire import currencies_as_wire
 from countermand.kernel.ports import Epoch, Unavailable
-from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
-from countermand.services.custody.vaults import SeedRefused, VaultKeys, load_seed
+from countermand.services.custody.vaults import MASTER_SEED_FILE, SeedRefused, VaultKeys, load_seed
 from countermand.services.tokens import Token
 from countermand.store.beside import database_beside
 from countermand.store.postgres import PostgresStore
 from countermand.store.snapshot import Snapshot
-from countermand.values.quantities import decimal_text
 
-MASTER_SEED_FILE: Final = "master-seed"
 _WIDTH_MIN: Final = 200
 """No number is cut, however narrow the terminal is, and where there is none."""
 _TRIES: Final = 10
@@ -352,60 +350,6 @@ def _currencies(found: Audit) -> Table:
     table = Table(box=None)
     for heading in ("currency", "deposited", "available", "locked", "fees"):
         table.add_column(heading, no_wrap=True, justify="left" if heading == "currency" else "right")
-    for currency, there in sorted(found.currencies.items()):
-        quanta = (there.deposited, there.available, there.locked, there.fees)
-        table.add_row(currency, *(decimal_text(each, AMOUNT_SCALE) for each in quanta))
+    for currency, there in currencies_as_wire(found.currencies).items():
+        table.add_row(currency, *astuple(there))
     return table
-
-
-class ColumnWire(msgspec.Struct, rename="camel"):
-    deposited: str
-    filled: str
-    withdrawn: str
-    remaining: str
-    gifts_returned: str
-    gifts_held: str
-
-
-class CurrencyWire(msgspec.Struct):
-    """In units, as decimals."""
-
-    deposited: str
-    available: str
-    locked: str
-    fees: str
-
-
-class ReportWire(msgspec.Struct, rename="camel"):
-    """`count`: of all differences. Of a table that is lost, only the first are among `differences`."""
-
-    ok: bool
-    entries: int
-    orders: int
-    mints: dict[str, ColumnWire]
-    currencies: dict[str, CurrencyWire]
-    rent_held_lamports: str
-    network_fees_lamports: str
-    unresolved: list[str]
-    differences: list[str]
-    count: int
-    not_checked: list[str]
-
-
-def as_wire(found: Audit) -> ReportWire:
-    return ReportWire(
-        found.ok,
-        found.entries,
-        found.orders,
-        {mint: ColumnWire(*map(str, astuple(column))) for mint, column in sorted(found.columns.items())},
-        {
-            name: CurrencyWire(*(decimal_text(quanta, AMOUNT_SCALE) for quanta in astuple(there)))
-            for name, there in sorted(found.currencies.items())
-        },
-        str(found.rent_held_lamports),
-        str(found.network_fees_lamports),
-        found.unresolved,
-        found.differences,
-        found.count,
-        found.not_checked,
-    )

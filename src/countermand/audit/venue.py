@@ -17,9 +17,8 @@ from countermand.services.tokens import KNOWN, Token
 from countermand.settings import SEED_MAX
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot
+from countermand.store.venue_postgres import EMBEDDED
 from countermand.values.identity import Address, Mint
-
-EMBEDDED: Final = "embedded"
 
 _VENUE: Final = "SELECT seed_fingerprint, token_incarnation, founded_as, served_as, chain FROM venue"
 _SERVED: Final = "SELECT EXISTS (SELECT FROM shards) OR EXISTS (SELECT FROM chain_ledger WHERE entropy IS NOT NULL)"

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from countermand.audit import run
+from countermand.audit.wire import as_wire
 from countermand.cli.options import File
 from countermand.cli.progress import progress
 from countermand.cli.reasons import examined
@@ -49,7 +50,7 @@ def audit(
         except SeedRefused as refused:
             raise StartRefused(str(refused)) from refused
         if as_json:
-            print(msgspec.json.encode(run.as_wire(found)).decode())
+            print(msgspec.json.encode(as_wire(found)).decode())
         else:
             run.show(found, Console())
         return 0 if found.ok else 1

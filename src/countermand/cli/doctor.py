@@ -22,7 +22,7 @@ from countermand import own_solders
 from countermand.cli.options import File, Whole, option
 from countermand.cli.reasons import examined
 from countermand.kernel.ports import Unavailable
-from countermand.services.custody.vaults import SeedRefused, find_seed
+from countermand.services.custody.vaults import MASTER_SEED_FILE, SeedRefused, find_seed
 from countermand.settings import Settings
 from countermand.store.connections import connect, describe
 from countermand.store.embedded import (
@@ -190,7 +190,7 @@ def _disk(data: Path) -> Finding:
 
 
 def _seed(settings: Settings) -> Finding:
-    path = settings.master_seed or settings.data / "master-seed"
+    path = settings.master_seed or settings.data / MASTER_SEED_FILE
     try:
         seed = find_seed(path)
     except (SeedRefused, OSError) as refused:

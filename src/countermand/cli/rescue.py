@@ -28,10 +28,10 @@ from countermand.settings import StartRefused
 from countermand.solana.port import Address, Blockhash, ChainUnavailable
 from countermand.solana.rpc import RpcChain
 from countermand.solana.rpc.node import NodeBusy, stays
+from countermand.values.quantities import U64_MAX
 
 STANDARD_INPUT: Final = "-"
 BUSY_PAUSES_MS: Sequence[int] = (500, 1_000, 2_000, 4_000, 8_000)
-_U64_MAX: Final = 2**64 - 1
 _OTHER_WAYS: Final = (
     "give another node by --rpc-url, or the orders themselves: --order ADDRESS, once for each; an explorer shows them "
     "among the wallet's transactions"
@@ -137,8 +137,8 @@ def _address(name: str, text: str) -> Address:
 
 
 def _u64(name: str, number: int | None, of: str) -> int | None:
-    if number is not None and not 0 <= number <= _U64_MAX:
-        raise StartRefused(f"{name} {number} is no number of {of}: 0 to {_U64_MAX} are")
+    if number is not None and not 0 <= number <= U64_MAX:
+        raise StartRefused(f"{name} {number} is no number of {of}: 0 to {U64_MAX} are")
     return number
 
 

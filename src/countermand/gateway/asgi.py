@@ -28,7 +28,7 @@ GONE = "gone"
 
 
 def leaving_of(scope: Scope) -> asyncio.Event:
-    """Set once the peer has left, to whom from now on a stream is told."""
+    """Set once the peer of a stream has left, which is told from now on."""
     gone: asyncio.Event = scope.setdefault("state", {}).setdefault(GONE, asyncio.Event())
     return gone
 

@@ -33,7 +33,7 @@ from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, 
 from countermand.gateway.rate import RateWindow
 from countermand.gateway.shapes import refused_before, shaped
 from countermand.gateway.text import problem_of_body, problem_of_path, problem_of_query
-from countermand.gateway.watching import RequestObserver, WatchedRequest, nobody_looks
+from countermand.gateway.watching import RequestObserver, WatchedRequest, unobserved
 from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
 
@@ -80,7 +80,7 @@ class HttpGateway:
         *,
         keys: KeyStore | None = None,
         closers: Iterable[Callable[[], Awaitable[None]]] = (),
-        observe: RequestObserver = nobody_looks,
+        observe: RequestObserver = unobserved,
         clock: Callable[[], float] = time.time,
         body_seconds_max: float | None = None,
     ) -> None:

@@ -22,5 +22,5 @@ class WatchedRequest(Protocol):
 RequestObserver: TypeAlias = Callable[[Scope], WatchedRequest | None]
 
 
-def nobody_looks(_scope: Scope) -> None:
+def unobserved(_scope: Scope) -> None:
     """Of a venue that is no sandbox."""

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from countermand.addresses import is_address
 from countermand.dialects.tanx.accounts import account_of
+from countermand.dialects.tanx.names import STATES as BOOK_STATES
+from countermand.dialects.tanx.names import STATUSES as BOOK_STATUSES
 from countermand.dialects.trigger_v2.states import DCA, RAW, DcaRawState, DisplayState, display_state
 from countermand.inspection.on_chain import ChainOrders
 from countermand.inspection.queries import QueryRefused, limit_in, refused_choice, shown
@@ -20,7 +22,6 @@ from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
-from countermand.orders.book.model.order import OrderStatus as BookState
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.chain.inspection import ChainInspection
 from countermand.orders.chain.model.order import ChainFamily
@@ -45,7 +46,7 @@ BOOK: Final = "book"
 STATES: Final[Mapping[str, Sequence[str]]] = {
     TRIGGER: tuple(state.value for state in DisplayState),
     DCA_FAMILY: tuple(state.value for state in DcaRawState),
-    BOOK: tuple(state.value for state in BookState),
+    BOOK: tuple(BOOK_STATES.values()),
     **{family.value: tuple(state.value for state in ChainState) for family in ChainFamily},
 }
 """Which states the orders of each family have."""
@@ -230,7 +231,7 @@ class OrderInspector:
         return shown_order | {"timeline": shown_timeline(found.timeline)}
 
     async def _book_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
-        states = None if wanted.state is None else [BookState(wanted.state)]
+        states = None if wanted.state is None else [BOOK_STATUSES[wanted.state]]
         orders = await self._book.orders(wanted.owner, states, limit)
         lasts = await self._book.last_trades()  # Once: each look asks the database whose the books are.
         return [self._of_book(each, lasts) for each in orders]
@@ -328,7 +329,7 @@ def _book_order(order: BookOrder, market: Market) -> Shown:
     return {
         "id": order.id,
         "family": BOOK,
-        "state": order.state.value,
+        "state": BOOK_STATES[order.state],
         "account": terms.account,
         "uuid": order.uuid,
         "market": terms.market,

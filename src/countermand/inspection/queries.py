@@ -37,8 +37,8 @@ def parameters(query: str, known: Sequence[str] = ()) -> Mapping[str, str]:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like this one, if any is like it. Case and separators do not count."""
-    plain = {_plain(each): each for each in known}
-    like = get_close_matches(_plain(name), plain, n=1, cutoff=_LIKENESS_MIN)
+    plain = {bare(each): each for each in known}
+    like = get_close_matches(bare(name), plain, n=1, cutoff=_LIKENESS_MIN)
     return plain[like[0]] if like else None
 
 
@@ -47,7 +47,7 @@ def shown(text: str) -> str:
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
 
 
-def _plain(name: str) -> str:
+def bare(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
 
 

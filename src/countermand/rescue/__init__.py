@@ -1,1 +1,1 @@
-"""Orders of Jupiter's v1 programs, brought home straight from the programs' accounts: no API of anybody is asked."""
+"""Orders of Jupiter's v1 programs, brought home straight from the programs' accounts: no API is asked."""

@@ -1,4 +1,4 @@
-"""What a cancel of each order gives back, and the transactions that cancel them. Nothing here asks anybody."""
+"""What a cancel of each order gives back, and the transactions that cancel them. Nothing here asks a node."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Open orders as the accounts of their programs hold them. Nothing here asks anybody.
+"""Open orders as the accounts of their programs hold them. Nothing here asks a node.
 
 A node can answer anything, so an account counts as an order only if its address follows from what is in it, and its
 token accounts are those that the program gave it.

@@ -17,7 +17,7 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "AccountFrozen": "{own} or {to} is frozen: have it thawed by the token's freeze authority, then run it again",
         "AccountHasWithheldTransferFees": "{own} holds fees of the token: have them harvested to its mint, which "
-        "anybody can do, then run it again",
+        "any wallet can do, then run it again",
         "AccountNotInitialized": "one of {own} and {to} is missing: run it again, and it is made, or the order is "
         "found gone",
         "AccountOwnedByWrongProgram": "{own} or {to} is of another program than the order says: look at it in an "

@@ -28,9 +28,9 @@ from countermand.solana.tokens import (
     associated_token_address,
     read_mint,
 )
+from countermand.values.quantities import U64_MAX
 
 GIFT_LAMPORTS_MAX: Final = 10**18
-_U64_MAX: Final = 2**64 - 1
 _UNITS = 200_000
 _UNITS_SPREAD = 1_000_000
 _CREATE_IDEMPOTENT, _MINT_TO, _SYNC_NATIVE = 1, 7, 17
@@ -59,7 +59,7 @@ class Faucet:
 
     async def mint_to(self, wallet: Address, mint: Address, amount: int) -> Signature:
         """Gives tokens of a mint that is ours to the wallet's associated account. SOL is wrapped."""
-        _check_gift(amount, GIFT_LAMPORTS_MAX if mint == SOL_MINT else _U64_MAX)
+        _check_gift(amount, GIFT_LAMPORTS_MAX if mint == SOL_MINT else U64_MAX)
         (account,) = await self._chain.accounts([mint])
         if account is None or read_mint(account.data) is None:
             raise FaucetRefused(f"{mint} is no mint on this chain")

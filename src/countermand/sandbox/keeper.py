@@ -1,7 +1,7 @@
 """The sandbox's keeper: it fills limit orders, runs recurring ones, and returns what has expired.
 
 It remembers nothing that it could not read again: what is to be done follows from the orders' accounts, the prices and
-the venue's clock. Its transactions pass the programs as anybody's do; who is faster wins.
+the venue's clock. Its transactions pass the programs as those of any wallet do; the faster one wins.
 """
 
 import asyncio

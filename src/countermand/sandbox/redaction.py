@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 import msgspec
 
-from countermand.inspection.queries import printable
+from countermand.inspection.queries import bare, printable
 
 HIDDEN: Final = "(hidden)"
 _IN_PATH: Final = "/:@!$&'()*+,;=~"
@@ -71,7 +71,7 @@ def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _header(name: str, value: str) -> str:
-    return HIDDEN if value and _bare(name).endswith(_OF_HEADERS) else value
+    return HIDDEN if value and bare(name).endswith(_OF_HEADERS) else value
 
 
 def _authorization(value: str) -> str:
@@ -136,11 +136,7 @@ def _hidden(value: Any) -> Any:
 
 
 def _is_secret(name: str) -> bool:
-    return _bare(name.removeprefix("x-")) in _SECRET
-
-
-def _bare(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()
+    return bare(name.removeprefix("x-")) in _SECRET
 
 
 def url_of(base: str, path: str, query: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from countermand.audit.wire import ColumnWire, CurrencyWire
 from countermand.inspection.wire import TokenWire
 
 Number: TypeAlias = Annotated[Raw, Meta(extra_json_schema={"anyOf": [{"type": "string"}, {"type": "number"}]})]
@@ -224,22 +225,6 @@ class MarketMakerWire(msgspec.Struct, rename="camel"):
 
 class MarketMakersWire(msgspec.Struct, rename="camel"):
     market_makers: list[MarketMakerWire]
-
-
-class ColumnWire(msgspec.Struct):
-    deposited: str
-    filled: str
-    withdrawn: str
-    remaining: str
-
-
-class CurrencyWire(msgspec.Struct):
-    """In units, as decimals."""
-
-    deposited: str
-    available: str
-    locked: str
-    fees: str
 
 
 class AuditWire(msgspec.Struct, omit_defaults=True):

@@ -13,6 +13,7 @@ from countermand.solana.fees import fee_of
 from countermand.solana.port import Address, Chain, JsonError
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
+    CREATES_ASSOCIATED,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
@@ -28,7 +29,6 @@ _TOKEN_2022_ACCOUNT_RENT_LAMPORTS: Final = 2_074_080
 _NO_FEE: Final = ("AccountNotFound", "InsufficientFundsForFee")
 _TOO_FEW_LAMPORTS: Final = {"Custom": 1}
 """How the system program calls it."""
-_CREATE_ASSOCIATED = (b"", b"\0", b"\1")
 _TRANSFER_CHECKED: Final = b"\x0c"
 
 
@@ -119,7 +119,7 @@ def _unsigned(message: bytes) -> WireTransaction:
 
 
 def _creates_associated(call: Call, payer: Address) -> bool:
-    is_create = call.program == ASSOCIATED_TOKEN_PROGRAM and call.data in _CREATE_ASSOCIATED
+    is_create = call.program == ASSOCIATED_TOKEN_PROGRAM and call.data in CREATES_ASSOCIATED
     return is_create and len(call.accounts) > 1 and call.accounts[0] == payer
 
 

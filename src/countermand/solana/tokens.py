@@ -19,6 +19,8 @@ TOKEN_PROGRAM: Final = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S1
 TOKEN_2022_PROGRAM: Final = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"  # noqa: S105
 TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 ASSOCIATED_TOKEN_PROGRAM: Final = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"  # noqa: S105
+CREATES_ASSOCIATED: Final = (b"", b"\0", b"\1")
+"""The data of its instructions that create an account: its first form, `Create`, and `CreateIdempotent`."""
 MEMO_PROGRAM: Final = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
 MEMO_PROGRAMS: Final = (MEMO_PROGRAM, "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo")
 """The second is the first version, which some wallets still add."""
@@ -37,6 +39,8 @@ KNOWN_SYMBOLS: Final = {SOL_MINT: "SOL", USDC_MINT: "USDC", USDT_MINT: "USDT", J
 
 MINT_BYTES: Final = 82
 TOKEN_ACCOUNT_BYTES: Final = 165
+TOKEN_AMOUNT: Final = slice(64, 72)
+"""Where a token account has its balance."""
 MULTISIG_BYTES: Final = 355
 TOKEN_ACCOUNT_RENT_LAMPORTS: Final = 2_039_280
 """What a token account of 165 bytes holds to be free of rent; comes back when it is closed."""

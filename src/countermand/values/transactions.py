@@ -23,7 +23,10 @@ class OutputParcel(Struct, frozen=True):
 
 
 class UnsignedTransaction(Struct, frozen=True):
-    """The exact unsigned transaction that we built, and what it does."""
+    """The exact unsigned transaction that we built for an order in a vault, and what it moves.
+
+    That of an order on the chain, which no vault key signs, is a `Build`.
+    """
 
     message: bytes
     last_valid_height: int

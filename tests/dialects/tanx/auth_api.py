@@ -37,7 +37,7 @@ REFUSED_ACCESS = (
 )
 REFUSED_REFRESH = '{"status":"error","message":"Token is invalid or expired","payload":{"code":"token_not_valid"}}'
 REFUSED_LOGIN = '{"status":"error","message":"Invalid Credentials or Token Expired, Kindly login again.","payload":""}'
-NOBODY = '{"status":"error","message":"Authentication credentials were not provided.","payload":{}}'
+UNAUTHENTICATED = '{"status":"error","message":"Authentication credentials were not provided.","payload":{}}'
 
 Told = tuple[int, str]
 

@@ -79,13 +79,13 @@ def test_any_name_of_an_order(name: str) -> None:
 async def test_a_long_list_leaves_others_their_turn() -> None:
     turns = 0
 
-    async def somebody_else() -> None:
+    async def another_member() -> None:
         nonlocal turns
         while True:
             turns += 1
             await asyncio.sleep(0)
 
-    other = asyncio.create_task(somebody_else())
+    other = asyncio.create_task(another_member())
     assert await in_turns(iter(range(1000))) == list(range(1000))
     other.cancel()
     assert turns >= 15

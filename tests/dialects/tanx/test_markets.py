@@ -1,4 +1,4 @@
-"""What anybody may ask about the markets, over an exchange in memory."""
+"""What any client may ask about the markets, over an exchange in memory."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ def api() -> OrderApi:
 
 
 def asks(api: OrderApi, path: str, **params: Any) -> Any:
-    """Nobody in particular asks."""
+    """The client is not logged in."""
     return api.get(path, None, **params).ok()
 
 
@@ -62,7 +62,7 @@ def test_a_market_is_needed(api: OrderApi) -> None:
         assert got.problem[1].startswith("asks_limit: ")
 
 
-def test_public_trades_name_nobody(api: OrderApi) -> None:
+def test_public_trades_name_no_account(api: OrderApi) -> None:
     trades(api, 1990)
     api.advances(5_000)
     trades(api, 1991.5)

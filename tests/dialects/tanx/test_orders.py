@@ -430,7 +430,7 @@ def test_every_filter_of_a_list_reaches_the_venue(api: OrderApi) -> None:
     assert asked.kind is not None
     assert asked.state is not None
     assert asked.side is not None
-    assert (asked.kind.value, asked.state.value, asked.side.value) == ("stop_limit", "pending", "sell")
+    assert (asked.kind.value, asked.state.name, asked.side.value) == ("stop_limit", "PENDING", "sell")
     assert (asked.since, asked.until, asked.ascending) == (1717138920_000, 1717138920_001, True)
     assert (asked.limit, asked.offset) == (7, 14)
     for field, words in (("market", "market"), ("base_unit", "currency"), ("quote_unit", "currency")):
@@ -492,7 +492,7 @@ PRIVATE = (
 
 
 @pytest.mark.parametrize(("method", "path"), PRIVATE)
-def test_who_is_nobody_learns_nothing(api: OrderApi, method: str, path: str) -> None:
+def test_an_unauthenticated_client_learns_nothing(api: OrderApi, method: str, path: str) -> None:
     """Before anything else of the request is looked at."""
     api.creates()
     stranger = api.ask(method, path, None, body=b"{")

@@ -14,12 +14,12 @@ from tests.dialects.tanx.auth_api import (
     ALICE,
     KEY,
     LOGIN,
-    NOBODY,
     NONCE,
     OTHER_KEY,
     PROFILE,
     REFUSED_ACCESS,
     STARK_KEY,
+    UNAUTHENTICATED,
     AuthApi,
     HeldMembers,
 )
@@ -64,7 +64,7 @@ def test_a_key_that_is_none(venue: AuthApi, key: str) -> None:
 
 
 def test_a_key_is_registered_by_who_has_logged_in(venue: AuthApi) -> None:
-    assert venue.told("POST", STARK_KEY, {"stark_key": KEY}) == (401, NOBODY)
+    assert venue.told("POST", STARK_KEY, {"stark_key": KEY}) == (401, UNAUTHENTICATED)
     assert venue.told("POST", STARK_KEY, b"{", token="x") == (401, REFUSED_ACCESS)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.render import (
     Renderer,
     balance_of_currency,
@@ -15,6 +16,7 @@ from countermand.dialects.tanx.render import (
     decimal,
     ticker,
 )
+from countermand.dialects.tanx.translate import orders_query
 from countermand.orders.book.model.events import Traded, TradeLeg
 from countermand.orders.book.model.ledger.amount import ZERO, Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Balance
@@ -77,7 +79,7 @@ def the_seed_s_order(**changes: Any) -> BookOrder:
             maker_fee=Rate(400),
             taker_fee=Rate(400),
             reference=None,
-            state=OrderStatus.WAIT,
+            state=OrderStatus.OPEN,
             created_at=Instant(1717138920_000),
             updated_at=Instant(1717138923_999),
             origin=Lots(425),
@@ -131,7 +133,7 @@ def test_the_market_order_of_the_page_about_creation() -> None:
         terms=terms,
         maker_fee=Rate(1000),
         taker_fee=Rate(1000),
-        state=OrderStatus.DONE,
+        state=OrderStatus.FILLED,
         origin=Lots(1),
         executed=Lots(1),
         turnover=3069004,
@@ -162,7 +164,7 @@ def test_the_cancelled_order_of_the_page_about_an_order() -> None:
         id=OrderId(23157052),
         uuid="a0b17d1f-0f2c-4c93-ad40-2e71077de499",
         terms=BookTerms(ALICE, MarketSymbol("btcusdc"), Side.BUY, Kind.MARKET, Lots(51), None),
-        state=OrderStatus.CANCEL,
+        state=OrderStatus.CANCELLED,
         created_at=Instant(1667904789_000),
         updated_at=Instant(1667904794_000),
         origin=Lots(51),
@@ -193,7 +195,21 @@ def test_the_cancelled_order_of_the_page_about_an_order() -> None:
     ],
 )
 def test_the_reasons_of_the_seed_without_its_quotation_marks(reason: CancelReason, words: str) -> None:
-    assert CEST.order(the_seed_s_order(state=OrderStatus.CANCEL, cancel_reason=reason)).cancel_reason == words
+    assert CEST.order(the_seed_s_order(state=OrderStatus.CANCELLED, cancel_reason=reason)).cancel_reason == words
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (OrderStatus.PENDING, "pending"),
+        (OrderStatus.OPEN, "wait"),
+        (OrderStatus.FILLED, "done"),
+        (OrderStatus.CANCELLED, "cancel"),
+    ],
+)
+def test_a_status_has_the_word_of_tanx(status: OrderStatus, word: wire.State) -> None:
+    assert CEST.order(the_seed_s_order(state=status)).state == word
+    assert orders_query(wire.OrdersParams(state=word), ALICE, BY_SYMBOL).state is status
 
 
 def test_a_stop_order_shows_both_prices() -> None:

@@ -21,12 +21,12 @@ from tests.dialects.fakes import SECRET, START_MS
 from tests.dialects.tanx.auth_api import (
     ALICE,
     MALLORY,
-    NOBODY,
     NOW_S,
     PROFILE,
     REFRESH,
     REFUSED_ACCESS,
     REFUSED_REFRESH,
+    UNAUTHENTICATED,
     AuthApi,
     HeldMembers,
     begun,
@@ -342,8 +342,8 @@ def test_what_is_no_token_is_refused(venue: AuthApi, header: str) -> None:
     assert venue.whose(header.format(venue.tokens()["access"])) == ACCESS_REFUSED
 
 
-def test_without_a_header_nobody_asks(venue: AuthApi) -> None:
-    assert venue.told("GET", PROFILE) == (401, NOBODY)
+def test_a_request_without_a_header_is_unauthenticated(venue: AuthApi) -> None:
+    assert venue.told("GET", PROFILE) == (401, UNAUTHENTICATED)
 
 
 def _part(value: object) -> str:
@@ -405,7 +405,7 @@ FORGED = [
 
 
 @pytest.mark.parametrize("token", FORGED)
-def test_a_forged_token_is_nobodys(venue: AuthApi, token: str) -> None:
+def test_a_forged_token_is_refused(venue: AuthApi, token: str) -> None:
     venue.tokens()
     assert venue.whose(f"JWT {token}") == ACCESS_REFUSED
     assert venue.refresh(token) == (401, REFUSED_REFRESH)

@@ -44,7 +44,7 @@ async def test_who_comes_when_too_many_wait_is_sent_away(verifier: Verifier, mon
     assert await verifier.verify(KEY, MESSAGE, R, S) is True
 
 
-async def test_whoever_stops_waiting_makes_room(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_caller_that_stops_waiting_makes_room(verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
     monkeypatch.setattr(stark, "verify", lambda *_: let_go.wait(10))
     waiting = [asyncio.create_task(verifier.verify(KEY, MESSAGE, R, S)) for _ in range(3)]

@@ -77,7 +77,7 @@ def a_challenge_of_another_type(s: Scene) -> Answer:
 
 
 @says("challenge", 400, "Invalid input: expected a base58 public key of 32 bytes", "walletPubkey")
-def a_challenge_to_nobody(s: Scene) -> Answer:
+def a_challenge_to_no_wallet(s: Scene) -> Answer:
     return s.venue.ask("POST", f"{ROOT}/auth/challenge", {"walletPubkey": "me", "type": "message"})
 
 

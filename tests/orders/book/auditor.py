@@ -105,7 +105,7 @@ class _Auditor:
 
 
 def audited(venue: Venue) -> None:
-    """What the venue shows is what the journal, read by somebody else, comes to."""
+    """What the venue shows is what the journal, read by another reader, comes to."""
     auditor = _Auditor(venue)
     for entry in venue.journal:
         for event in entry.events:
@@ -115,4 +115,4 @@ def audited(venue: Venue) -> None:
     for order_id, order in venue.exchange.orders.items():
         seen = auditor.seen[order_id]
         assert (order.remaining.lots, order.executed.lots) == (seen.left, seen.executed)
-        assert (order.state in (OrderStatus.DONE, OrderStatus.CANCEL)) == (order_id in auditor.ended)
+        assert (order.state in (OrderStatus.FILLED, OrderStatus.CANCELLED)) == (order_id in auditor.ended)

@@ -31,7 +31,7 @@ def venue(new_book: Callable[[], Book]) -> Iterator[Venue]:
 
 @pytest.fixture
 def poor(new_book: Callable[[], Book]) -> Iterator[Venue]:
-    """A venue in which nobody has anything."""
+    """A venue in which no account has anything."""
     venue = Venue(new_book, rich=False)
     yield venue
     venue.replays()

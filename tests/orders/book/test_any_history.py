@@ -105,6 +105,6 @@ def test_the_audit_sees_what_an_order_book_must_not_do() -> None:
         audited(venue)
 
 
-def test_eth_is_not_given_to_whoever_has_none() -> None:
+def test_an_account_without_eth_cannot_sell_it() -> None:
     venue = with_little(SelfTrade.CANCEL_NEWEST, FastBook)
     assert "Refused" in repr(venue.tries(ALICE, Side.SELL, 1, 100, market=ETHUSDC))

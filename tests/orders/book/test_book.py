@@ -1,4 +1,4 @@
-"""The books themselves: what they hold, whom a taker meets, and that the fast one does what the naive one does."""
+"""The books themselves: what they hold, which makers a taker meets, and that the fast one does as the naive one."""
 
 import sys
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def test_the_better_price_comes_first_and_at_one_price_the_older(book: Book) -> 
     assert (book.best(BUY), book.best(SELL)) == (99, 100)
 
 
-def test_a_taker_meets_nobody_beyond_its_limit(book: Book) -> None:
+def test_a_taker_meets_no_maker_beyond_its_limit(book: Book) -> None:
     for order_id, price in enumerate((100, 101, 102), start=1):
         book.add(order_id, SELL, price, 10)
     assert [price for _, price, _ in book.makers(BUY, 101)] == [100, 101]
@@ -63,7 +63,7 @@ def test_a_level_that_empties_is_gone_and_can_come_back(book: Book) -> None:
 
 
 @pytest.mark.parametrize("misuse", [lambda b: b.remove(7), lambda b: b.reduce(7, 1), lambda b: b.reduce(1, 11)])
-def test_what_is_not_there_is_never_taken_from_anybody_else(book: Book, misuse: Callable[[Book], None]) -> None:
+def test_what_is_not_there_is_never_taken_from_another_order(book: Book, misuse: Callable[[Book], None]) -> None:
     book.add(1, SELL, 100, 10)
     book.add(2, SELL, 100, 10)
     with pytest.raises(AssertionError):

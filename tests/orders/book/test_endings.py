@@ -21,7 +21,7 @@ DAY_MS = 24 * 3_600_000
 def test_a_cancelled_order_leaves_the_book_and_its_money_is_free(venue: Venue) -> None:
     order = venue.buys(ALICE, 10, 100)
     venue.cancels(ALICE, order)
-    assert (venue.state(order), venue.order(order).cancel_reason) == (OrderStatus.CANCEL, CancelReason.USER)
+    assert (venue.state(order), venue.order(order).cancel_reason) == (OrderStatus.CANCELLED, CancelReason.USER)
     assert venue.book(BUY) == []
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -31,7 +31,7 @@ def test_a_partly_filled_order_keeps_what_it_executed_and_its_remainder(venue: V
     venue.sells(BOB, 90, 100)
     venue.cancels(ALICE, order)
     ended = venue.order(order)
-    assert (ended.state, ended.executed, ended.remaining) == (OrderStatus.CANCEL, Lots(90), Lots(335))
+    assert (ended.state, ended.executed, ended.remaining) == (OrderStatus.CANCELLED, Lots(90), Lots(335))
     assert venue.locked(ALICE, USDC) == ZERO
 
 
@@ -42,7 +42,7 @@ def test_a_cancelled_order_does_not_trade(venue: Venue) -> None:
     assert venue.trades() == []
 
 
-def test_what_has_ended_cannot_be_cancelled_and_nobody_else_suffers(venue: Venue) -> None:
+def test_what_has_ended_cannot_be_cancelled_and_no_other_order_suffers(venue: Venue) -> None:
     """Neither a filled nor a cancelled nor a strange id ever touches another order."""
     filled, cancelled, bystander = venue.buys(ALICE, 10, 100), venue.buys(ALICE, 10, 99), venue.buys(ALICE, 10, 98)
     venue.sells(BOB, 10, 100)
@@ -63,13 +63,13 @@ def test_another_accounts_order_is_unknown(venue: Venue) -> None:
     assert venue.cancels(BOB, order) == BookRefused(BookRefusal.ORDER_UNKNOWN), "nor may its end be told"
 
 
-def test_whoever_comes_first_wins_the_race(venue: Venue) -> None:
+def test_the_first_of_a_trade_and_a_cancel_wins_the_race(venue: Venue) -> None:
     order = venue.sells(BOB, 10, 100)
     venue.buys(ALICE, 10, 100)
     assert venue.cancels(BOB, order) == BookRefused(BookRefusal.ORDER_DONE, venue.order(order))
     order = venue.sells(BOB, 10, 100)
     venue.cancels(BOB, order)
-    assert venue.state(venue.buys(ALICE, 10, 100)) is OrderStatus.WAIT
+    assert venue.state(venue.buys(ALICE, 10, 100)) is OrderStatus.OPEN
 
 
 def test_bulk_cancel_takes_the_oldest_of_one_account_in_one_market(venue: Venue) -> None:
@@ -80,7 +80,7 @@ def test_bulk_cancel_takes_the_oldest_of_one_account_in_one_market(venue: Venue)
     assert venue.cancels_all(ALICE, SELL) == [stop]
     assert venue.cancels_all(ALICE) == mine[2:]
     assert venue.cancels_all(ALICE) == []
-    assert [venue.state(order) for order in others] == [OrderStatus.WAIT, OrderStatus.WAIT]
+    assert [venue.state(order) for order in others] == [OrderStatus.OPEN, OrderStatus.OPEN]
 
 
 def test_bulk_cancel_where_there_is_nothing_does_nothing(venue: Venue) -> None:
@@ -102,12 +102,12 @@ def test_an_order_ends_when_it_is_too_old(venue: Venue) -> None:
     venue.passes(30 * DAY_MS - 1)
     younger = venue.buys(ALICE, 10, 99)
     assert venue.does(ExpireBookOrder(resting)) == BookRefused(BookRefusal.NOTHING_TO_DO)
-    assert venue.state(resting) is OrderStatus.WAIT
+    assert venue.state(resting) is OrderStatus.OPEN
     assert venue.exchange.next_due() == venue.now + 1
     venue.passes(1)
     for order in (resting, stop):
         assert venue.order(order).cancel_reason is CancelReason.SYSTEM
-    assert venue.state(younger) is OrderStatus.WAIT
+    assert venue.state(younger) is OrderStatus.OPEN
     assert (venue.locked(ALICE, USDC), venue.locked(ALICE, BTC)) == (usdc(990), ZERO)
 
 
@@ -132,7 +132,7 @@ def test_what_is_not_due_does_nothing(venue: Venue, command: Command) -> None:
 def test_a_post_only_order_that_would_cross_ends_without_a_trade(venue: Venue) -> None:
     resting = venue.sells(BOB, 10, 100)
     order = venue.order(venue.buys(ALICE, 10, 100, Kind.LIMIT_MAKER))
-    assert (order.state, order.cancel_reason, order.executed) == (OrderStatus.CANCEL, CancelReason.SYSTEM, Lots(0))
+    assert (order.state, order.cancel_reason, order.executed) == (OrderStatus.CANCELLED, CancelReason.SYSTEM, Lots(0))
     assert venue.book(SELL) == [(resting, 100, 10)]
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -141,21 +141,21 @@ def test_a_post_only_order_that_crosses_nothing_rests_and_is_a_maker(venue: Venu
     venue.sells(BOB, 10, 101)
     order = venue.buys(ALICE, 10, 100, Kind.LIMIT_MAKER)
     venue.sells(CAROL, 10, 100)
-    assert venue.state(order) is OrderStatus.DONE
+    assert venue.state(order) is OrderStatus.FILLED
     assert venue.trades()[0].buy.rate == venue.order(order).maker_fee
 
 
 def test_a_match_that_fails_ends_who_came_and_leaves_who_rested(venue: Venue) -> None:
     resting = venue.sells(BOB, 10, 100)
     order = venue.order(venue.buys(ALICE, 10, 100, match_fails=True))
-    assert (order.state, order.cancel_reason) == (OrderStatus.CANCEL, CancelReason.FAILED)
+    assert (order.state, order.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.FAILED)
     assert venue.book(SELL) == [(resting, 100, 10)]
     assert venue.locked(ALICE, USDC) == ZERO
 
 
 def test_nothing_fails_where_nothing_matches(venue: Venue) -> None:
     venue.sells(BOB, 10, 101)
-    assert venue.state(venue.buys(ALICE, 10, 100, match_fails=True)) is OrderStatus.WAIT
+    assert venue.state(venue.buys(ALICE, 10, 100, match_fails=True)) is OrderStatus.OPEN
 
 
 # --- self-trade prevention
@@ -169,8 +169,8 @@ def test_the_newest_ends_by_default_and_earlier_fills_stay(venue: Venue) -> None
     first = venue.sells(BOB, 4, 99)
     own = venue.sells(ALICE, 10, 100)
     order = venue.order(venue.buys(ALICE, 10, 100))
-    assert (order.executed, order.state, order.cancel_reason) == (Lots(4), OrderStatus.CANCEL, CancelReason.SYSTEM)
-    assert venue.state(first) is OrderStatus.DONE
+    assert (order.executed, order.state, order.cancel_reason) == (Lots(4), OrderStatus.CANCELLED, CancelReason.SYSTEM)
+    assert venue.state(first) is OrderStatus.FILLED
     assert venue.book(SELL) == [(own, 100, 10)]
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -212,7 +212,7 @@ def test_both_lose_the_smaller_volume(incoming: int, bids: list[object], asks: l
     venue.replays()
 
 
-@pytest.mark.parametrize(("there", "state"), [(4, OrderStatus.CANCEL), (10, OrderStatus.DONE)])
+@pytest.mark.parametrize(("there", "state"), [(4, OrderStatus.CANCELLED), (10, OrderStatus.FILLED)])
 @pytest.mark.parametrize("side", Side)
 def test_a_market_order_that_is_decremented_has_nothing_locked_at_its_end(
     side: Side, there: int, state: OrderStatus

@@ -80,7 +80,7 @@ def test_what_cannot_be_stops_us_before_it_is_written(ledger: Ledger, impossible
     assert ledger.imbalances() == []
 
 
-def test_whoever_asks_for_too_much_is_told(ledger: Ledger) -> None:
+def test_an_account_that_asks_for_too_much_is_told(ledger: Ledger) -> None:
     assert ledger.shortfall(Reserve(H, ALICE, USDC, Amount(101))) is Shortfall.INSUFFICIENT_FUNDS
     assert ledger.shortfall(Reserve(H, ALICE, USDC, Amount(100))) is None
     assert ledger.shortfall(Deposit(BOB, USDC, Amount(AMOUNT_MAX - 99))) is Shortfall.TOO_MUCH

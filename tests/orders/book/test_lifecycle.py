@@ -99,27 +99,27 @@ def test_every_state_can_be_reached_and_all_have_a_row() -> None:
     assert reached | {OrderStatus.PENDING} == set(OrderStatus) == set(TRANSITIONS)
 
 
-@pytest.mark.parametrize("state", [OrderStatus.DONE, OrderStatus.CANCEL])
+@pytest.mark.parametrize("state", [OrderStatus.FILLED, OrderStatus.CANCELLED])
 def test_nothing_follows_an_end(state: OrderStatus) -> None:
     assert TRANSITIONS[state] == {}
     assert state not in LIVE
 
 
 def test_the_trade_that_leaves_nothing_is_the_end() -> None:
-    partly = evolve(order(OrderStatus.WAIT), trade(4, price=90), LATER)
-    assert (partly.state, partly.remaining, partly.average) == (OrderStatus.WAIT, Lots(6), Ticks(90))
+    partly = evolve(order(OrderStatus.OPEN), trade(4, price=90), LATER)
+    assert (partly.state, partly.remaining, partly.average) == (OrderStatus.OPEN, Lots(6), Ticks(90))
     done = evolve(partly, trade(6, price=100), LATER)
-    assert (done.state, done.remaining, done.trades, done.average) == (OrderStatus.DONE, Lots(0), 2, Ticks(96))
+    assert (done.state, done.remaining, done.trades, done.average) == (OrderStatus.FILLED, Lots(0), 2, Ticks(96))
 
 
 @pytest.mark.parametrize("event", [trade(11), BookOrderReduced(ID, Lots(10), ZERO)])
 def test_no_more_is_taken_than_there_is(event: OrderEvent) -> None:
     with pytest.raises(AssertionError):
-        evolve(order(OrderStatus.WAIT), event, LATER)
+        evolve(order(OrderStatus.OPEN), event, LATER)
 
 
 def test_an_order_rests_once_and_is_triggered_once() -> None:
-    resting = evolve(order(OrderStatus.WAIT), BookOrderRested(ID, 7), LATER)
+    resting = evolve(order(OrderStatus.OPEN), BookOrderRested(ID, 7), LATER)
     assert (resting.rank, is_resting(resting)) == (7, True)
     with pytest.raises(AssertionError):
         evolve(resting, BookOrderRested(ID, 8), LATER)
@@ -127,3 +127,12 @@ def test_an_order_rests_once_and_is_triggered_once() -> None:
     assert triggered.triggered_at == LATER
     with pytest.raises(AssertionError):
         evolve(triggered, StopTriggered(ID), LATER)
+
+
+def test_stored_words_stay_as_old_databases_have_them() -> None:
+    assert {state: state.value for state in OrderStatus} == {
+        OrderStatus.PENDING: "pending",
+        OrderStatus.OPEN: "wait",
+        OrderStatus.FILLED: "done",
+        OrderStatus.CANCELLED: "cancel",
+    }

@@ -1,4 +1,4 @@
-"""Who trades with whom, at which price, and who pays what."""
+"""Which taker trades with which maker, at which price, and who pays what."""
 
 import pytest
 
@@ -14,9 +14,9 @@ from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, CAROL, ETHUSDC, UN
 MILLION = Amount(10**6 * UNIT)
 
 
-def test_an_order_that_meets_nobody_rests_with_its_money_locked(venue: Venue) -> None:
+def test_an_order_that_meets_no_maker_rests_with_its_money_locked(venue: Venue) -> None:
     order = venue.buys(ALICE, 425, 6_873_381)
-    assert venue.state(order) is OrderStatus.WAIT
+    assert venue.state(order) is OrderStatus.OPEN
     assert venue.book(BUY) == [(order, 6_873_381, 425)]
     assert venue.locked(ALICE, USDC) == usdc(6_873_381 * 425)
     assert venue.available(ALICE, USDC) == MILLION - usdc(6_873_381 * 425)
@@ -33,7 +33,7 @@ def test_a_partial_fill_leaves_both_where_they_belong(venue: Venue) -> None:
     venue.sells(BOB, 50, 6_000_000)
     order = venue.order(resting)
     assert (order.origin, order.executed, order.remaining) == (Lots(425), Lots(90), Lots(335))
-    assert (order.trades, order.average, order.state) == (2, Ticks(6_873_381), OrderStatus.WAIT)
+    assert (order.trades, order.average, order.state) == (2, Ticks(6_873_381), OrderStatus.OPEN)
     assert venue.book(BUY) == [(resting, 6_873_381, 335)]
     assert venue.book(SELL) == []
 
@@ -63,7 +63,7 @@ def test_a_partly_filled_maker_keeps_its_place(venue: Venue) -> None:
     assert [trade.sell.order_id for trade in venue.trades()] == [first, first, second]
 
 
-def test_whoever_comes_back_comes_last(venue: Venue) -> None:
+def test_a_maker_that_comes_back_comes_last(venue: Venue) -> None:
     first, second = venue.sells(BOB, 10, 100), venue.sells(CAROL, 10, 100)
     venue.cancels(BOB, first)
     again = venue.sells(BOB, 10, 100)
@@ -153,7 +153,7 @@ def test_rates_are_fixed_at_creation(venue: Venue) -> None:
 def test_a_market_order_takes_what_is_there_and_its_rest_ends(venue: Venue) -> None:
     venue.sells(BOB, 10, 100)
     order = venue.order(venue.buys(ALICE, 25, None, Kind.MARKET))
-    assert (order.state, order.executed, order.remaining) == (OrderStatus.CANCEL, Lots(10), Lots(15))
+    assert (order.state, order.executed, order.remaining) == (OrderStatus.CANCELLED, Lots(10), Lots(15))
     assert order.cancel_reason is CancelReason.SYSTEM
     assert venue.locked(ALICE, USDC) == ZERO
     assert venue.available(ALICE, USDC) == MILLION - usdc(10 * 100)
@@ -163,7 +163,7 @@ def test_a_market_order_that_finds_all_is_done_and_keeps_nothing_locked(venue: V
     venue.sells(BOB, 10, 100)
     venue.sells(BOB, 10, 120)
     order = venue.buys(ALICE, 15, None, Kind.MARKET)
-    assert venue.state(order) is OrderStatus.DONE
+    assert venue.state(order) is OrderStatus.FILLED
     assert venue.available(ALICE, USDC) == MILLION - usdc(10 * 100 + 5 * 120)
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -187,7 +187,7 @@ def test_a_market_order_takes_no_price_beyond_its_worst(venue: Venue) -> None:
 
 def test_a_worst_price_may_be_anything(venue: Venue) -> None:
     venue.sells(BOB, 10, 100)
-    assert venue.state(venue.buys(ALICE, 10, 10**30, Kind.MARKET)) is OrderStatus.DONE
+    assert venue.state(venue.buys(ALICE, 10, 10**30, Kind.MARKET)) is OrderStatus.FILLED
 
 
 def test_a_market_order_stops_before_the_first_match_more_than_thirty_percent_away(venue: Venue) -> None:
@@ -208,7 +208,7 @@ def test_slippage_downwards_is_judged_alike(venue: Venue) -> None:
 def test_a_limit_order_goes_as_far_as_its_limit(venue: Venue) -> None:
     for price in (100, 131):
         venue.sells(BOB, 10, price)
-    assert venue.state(venue.buys(ALICE, 20, 200)) is OrderStatus.DONE
+    assert venue.state(venue.buys(ALICE, 20, 200)) is OrderStatus.FILLED
 
 
 def test_a_market_order_short_of_money_buys_what_it_can_pay_in_full(poor: Venue) -> None:

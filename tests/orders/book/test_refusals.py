@@ -1,4 +1,4 @@
-"""What the venue does not take, and that it is taken from nobody."""
+"""What the venue does not take, and that it is taken from no account."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def test_the_edge_of_the_band_is_inside(side: Side, price: int) -> None:
     assert not isinstance(venue.tries(ALICE, side, 5, price), BookRefused)
 
 
-def test_nobody_spends_more_than_he_has(poor: Venue) -> None:
+def test_no_account_spends_more_than_it_has(poor: Venue) -> None:
     poor.credits(ALICE, USDC, usdc(1_000))
     poor.credits(ALICE, BTC, btc(10))
     refused = BookRefused(BookRefusal.INSUFFICIENT_FUNDS)

@@ -66,11 +66,11 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
         it.trouble.release(BEFORE_COMMIT)
         placed, other, done, before, *_ = await asyncio.gather(*waiting)
         assert isinstance(placed, BookOrder)
-        assert placed.state is OrderStatus.DONE
+        assert placed.state is OrderStatus.FILLED
         assert other == BookRefused(BookRefusal.NONCE_USED)
         assert done == BookRefused(BookRefusal.ORDER_DONE, placed)
         assert isinstance(before, BookOrder)
-        assert (before.state, before.executed) == (OrderStatus.WAIT, Lots(2)), "the fill came first"
+        assert (before.state, before.executed) == (OrderStatus.OPEN, Lots(2)), "the fill came first"
 
 
 @under_virtual_time
@@ -128,7 +128,7 @@ async def test_a_cancel_whose_answer_is_lost_is_told_by_the_next_one(lands: bool
             await it.house.venue.cancel(ALICE, order.id)
         again = await it.house.venue.cancel(ALICE, order.id)
         assert isinstance(again, BookRefused) == lands
-        assert (await it.house.order(order)).state is OrderStatus.CANCEL
+        assert (await it.house.order(order)).state is OrderStatus.CANCELLED
 
 
 @under_virtual_time
@@ -159,7 +159,7 @@ async def test_the_same_request_gets_the_same_order_and_another_one_is_refused(m
             await _disturbs(it, meanwhile)
             again = await venue.place(draft, b"signed")
         assert isinstance(first, BookOrder)
-        assert first.state is OrderStatus.CANCEL, "nobody sells"
+        assert first.state is OrderStatus.CANCELLED, "there is no seller"
         assert again == first
         assert await venue.placed(ALICE, draft.nonce) == first
         await _disturbs(it, meanwhile)
@@ -282,9 +282,9 @@ async def test_a_cancel_answers_the_order_as_it_stood_and_frees_the_rest() -> No
         await it.ask(price=100_00, lots=4)
         told = await it.house.venue.cancel(ALICE, order.id)
         assert isinstance(told, BookOrder)
-        assert (told.state, told.executed, told.cancel_reason) == (OrderStatus.WAIT, Lots(4), None)
+        assert (told.state, told.executed, told.cancel_reason) == (OrderStatus.OPEN, Lots(4), None)
         after = await it.house.order(order)
-        assert (after.state, after.executed, after.cancel_reason) == (OrderStatus.CANCEL, Lots(4), CancelReason.USER)
+        assert (after.state, after.executed, after.cancel_reason) == (OrderStatus.CANCELLED, Lots(4), CancelReason.USER)
         balances = await it.house.venue.balances(ALICE)
         assert balances[USDC].locked == Amount(0)
         assert balances[USDC].available == Amount(10**6 * UNIT - MARKET.cost(Ticks(100_00), Lots(4)).quanta)
@@ -332,10 +332,10 @@ async def test_a_cancel_that_races_a_fill_is_before_it_or_after_it(cancel_comes_
         after = await it.house.order(maker)
         assert isinstance(placed, BookOrder)
         if cancel_comes_first:
-            assert (after.state, after.executed, placed.state) == (OrderStatus.CANCEL, Lots(0), OrderStatus.WAIT)
+            assert (after.state, after.executed, placed.state) == (OrderStatus.CANCELLED, Lots(0), OrderStatus.OPEN)
         else:
             assert told == BookRefused(BookRefusal.ORDER_DONE, after)
-            assert placed.state is OrderStatus.DONE
+            assert placed.state is OrderStatus.FILLED
 
 
 @under_virtual_time
@@ -351,7 +351,7 @@ async def test_a_cancel_may_come_before_the_answer_to_its_order() -> None:
         it.trouble.release(BEFORE_COMMIT)
         placed, cancelled = await asyncio.gather(placing, cancelling)
         assert cancelled == placed, "as it stood"
-        assert (await it.house.order(cancelled)).state is OrderStatus.CANCEL  # type: ignore[arg-type]
+        assert (await it.house.order(cancelled)).state is OrderStatus.CANCELLED  # type: ignore[arg-type]
 
 
 @under_virtual_time
@@ -363,7 +363,7 @@ async def test_many_are_cancelled_in_one_turn_the_oldest_first() -> None:
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, BUY, 3) == 3
         assert it.event_kinds() == ["order_cancelled"] * 3
         states = [(await it.house.order(order)).state for order in (*bids, sell, other)]
-        assert states == [OrderStatus.CANCEL] * 3 + [OrderStatus.WAIT] * 3
+        assert states == [OrderStatus.CANCELLED] * 3 + [OrderStatus.OPEN] * 3
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, None, 100) == 2
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, None, 100) == 0
         assert await it.house.venue.cancel_many(BOB, MARKETS[1].symbol, None, 100) == 0
@@ -382,9 +382,9 @@ async def test_an_order_that_is_too_old_ends_before_anything_else_of_that_instan
         it.freeze(START + MARKET.max_order_age_ms + late_ms)
         placed = await it.house.venue.place(draft, b"signed")
         assert isinstance(placed, BookOrder)
-        assert placed.state is OrderStatus.WAIT, "nobody was there any more"
+        assert placed.state is OrderStatus.OPEN, "no maker was there any more"
         after = await it.house.order(order)
-        assert (after.state, after.cancel_reason) == (OrderStatus.CANCEL, CancelReason.SYSTEM)
+        assert (after.state, after.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.SYSTEM)
         assert after.updated_at == START + MARKET.max_order_age_ms
         assert it.journal()[-2:] == ["expire_order", "place_order"]
 
@@ -396,7 +396,7 @@ async def test_an_instant_before_that_it_still_trades() -> None:
         draft = await it.house.draft(BOB, SELL, 100, 5)
         it.freeze(START + MARKET.max_order_age_ms - 1)
         await it.house.venue.place(draft, b"signed")
-        assert (await it.house.order(order)).state is OrderStatus.DONE
+        assert (await it.house.order(order)).state is OrderStatus.FILLED
 
 
 @under_virtual_time
@@ -478,20 +478,20 @@ async def test_a_match_that_is_to_fail_may_be_one_of_a_stop_order() -> None:
         it.house.shard._faults = state._faults = AfterTheFirst()
         await it.house.venue.place(draft, b"signed")
         after = [await it.house.order(stop) for stop in stops]
-        assert [order.state for order in after] == [OrderStatus.CANCEL, OrderStatus.DONE, OrderStatus.WAIT]
+        assert [order.state for order in after] == [OrderStatus.CANCELLED, OrderStatus.FILLED, OrderStatus.OPEN]
         assert after[0].cancel_reason is CancelReason.FAILED
         assert after[0].executed == Lots(0)
 
 
 @under_virtual_time
-async def test_matches_fail_as_often_as_they_are_to_and_an_order_that_meets_nobody_uses_none_up() -> None:
+async def test_matches_fail_as_often_as_they_are_to_and_an_order_that_meets_no_maker_uses_none_up() -> None:
     async with opened() as it:
         it.house.faults.due = 1
         resting = await it.bid(90)
-        assert (resting.state, it.house.faults.due) == (OrderStatus.WAIT, 1)
+        assert (resting.state, it.house.faults.due) == (OrderStatus.OPEN, 1)
         failed = await it.ask(90)
         assert (failed.cancel_reason, it.house.faults.due) == (CancelReason.FAILED, 0)
-        assert (await it.ask(90)).state is OrderStatus.DONE
+        assert (await it.ask(90)).state is OrderStatus.FILLED
 
 
 @under_virtual_time
@@ -656,7 +656,7 @@ async def test_who_waits_through_a_reset_is_told_to_ask_again() -> None:
 
 
 @under_virtual_time
-async def test_whoever_waits_for_a_shard_that_is_stopped_is_told() -> None:
+async def test_a_caller_that_waits_for_a_shard_that_is_stopped_is_told() -> None:
     async with opened() as it:
         draft = await it.house.draft(ALICE, BUY, 100, 1)
         it.trouble.hold(BEFORE_COMMIT)
@@ -685,7 +685,7 @@ async def test_a_writer_that_was_replaced_answers_nothing_and_shows_nothing_that
                 with pytest.raises(Unavailable):
                     await read
             shown = await reads.order(ALICE, ended.id)
-            assert shown is not None, "what is read from the store is true whoever reads it"
+            assert shown is not None, "what is read from the store is true for every reader"
             with pytest.raises(CommitUnknown):
                 await older.house.venue.cancel(ALICE, order.id)
             with pytest.raises(WriterReplaced):
@@ -697,7 +697,7 @@ async def test_a_writer_that_was_replaced_answers_nothing_and_shows_nothing_that
 
 @under_virtual_time
 async def test_a_replaced_writer_that_finds_a_living_order_in_the_store_knows_that_it_is_not_alone() -> None:
-    """It crashed: only what has ended is read by a writer, as long as nobody else writes."""
+    """It crashed: only what has ended is read by a writer, as long as no other writer writes."""
     async with opened() as older:
         older.house.shard.drafts_kept = 0
         draft = await older.house.draft(ALICE, BUY, 100, 1)

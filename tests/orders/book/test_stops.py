@@ -26,9 +26,9 @@ def test_an_untriggered_stop_order_is_hidden_and_paid_for(venue: Venue) -> None:
 def test_an_untriggered_stop_order_can_be_cancelled(venue: Venue) -> None:
     order = venue.sells(ALICE, 10, 80, STOP, stop=90)
     venue.cancels(ALICE, order)
-    assert (venue.state(order), venue.locked(ALICE, BTC)) == (OrderStatus.CANCEL, ZERO)
+    assert (venue.state(order), venue.locked(ALICE, BTC)) == (OrderStatus.CANCELLED, ZERO)
     trade_at(venue, 85)
-    assert venue.state(order) is OrderStatus.CANCEL
+    assert venue.state(order) is OrderStatus.CANCELLED
 
 
 def test_a_trade_at_the_stop_price_triggers(venue: Venue) -> None:
@@ -37,7 +37,7 @@ def test_a_trade_at_the_stop_price_triggers(venue: Venue) -> None:
         trade_at(venue, price)
         assert [venue.state(order) for order in (buy, sell)] == [OrderStatus.PENDING, OrderStatus.PENDING]
     trade_at(venue, 110)
-    assert [venue.state(order) for order in (buy, sell)] == [OrderStatus.WAIT, OrderStatus.PENDING]
+    assert [venue.state(order) for order in (buy, sell)] == [OrderStatus.OPEN, OrderStatus.PENDING]
     assert venue.book(BUY) == [(buy, 109, 10)]
     venue.cancels(ALICE, buy)
     trade_at(venue, 89)
@@ -93,7 +93,7 @@ def test_one_stop_order_triggers_the_next(venue: Venue) -> None:
     venue.buys(BOB, 10, 90)
     venue.buys(BOB, 10, 85)
     venue.sells(CAROL, 1, 95)
-    assert [venue.state(order) for order in (first, second)] == [OrderStatus.DONE, OrderStatus.DONE]
+    assert [venue.state(order) for order in (first, second)] == [OrderStatus.FILLED, OrderStatus.FILLED]
     assert [trade.price.ticks for trade in venue.trades()] == [95, 90, 85]
 
 
@@ -111,7 +111,7 @@ def test_every_trade_counts_and_not_only_the_last(venue: Venue) -> None:
     venue.sells(BOB, 1, 105)
     venue.sells(BOB, 1, 112)
     venue.buys(CAROL, 2, 112)
-    assert venue.state(order) is OrderStatus.WAIT
+    assert venue.state(order) is OrderStatus.OPEN
 
 
 def test_a_price_that_turned_back_has_triggered_all_the_same(venue: Venue) -> None:
@@ -121,7 +121,7 @@ def test_a_price_that_turned_back_has_triggered_all_the_same(venue: Venue) -> No
     trade_at(venue, 90)
     assert venue.exchange.markets[venue.order(first).terms.market].last is not None
     assert venue.trades()[-1].price.ticks == 70
-    assert [venue.state(order) for order in (first, second)] == [OrderStatus.DONE, OrderStatus.WAIT]
+    assert [venue.state(order) for order in (first, second)] == [OrderStatus.FILLED, OrderStatus.OPEN]
 
 
 def test_a_triggered_order_stops_more_than_thirty_percent_from_where_it_was_placed(venue: Venue) -> None:
@@ -140,10 +140,10 @@ def test_without_a_price_at_placement_there_is_no_slippage(venue: Venue) -> None
     stop = venue.buys(ALICE, 10, 200, STOP, stop=110)
     venue.sells(BOB, 11, 190)
     venue.buys(CAROL, 1, 190)
-    assert venue.state(stop) is OrderStatus.DONE
+    assert venue.state(stop) is OrderStatus.FILLED
 
 
-def test_the_last_trade_is_the_reference_where_nobody_stands_opposite(venue: Venue) -> None:
+def test_the_last_trade_is_the_reference_where_no_order_stands_opposite(venue: Venue) -> None:
     trade_at(venue, 100)
     stop = venue.buys(ALICE, 10, 200, STOP, stop=110)
     venue.sells(BOB, 11, 131)
@@ -152,7 +152,7 @@ def test_the_last_trade_is_the_reference_where_nobody_stands_opposite(venue: Ven
 
 
 def test_a_restart_between_trigger_and_opening_loses_nothing(venue: Venue) -> None:
-    """The trigger is committed with the trade: whoever loads it opens the order."""
+    """The trigger is committed with the trade: a writer that loads it opens the order."""
     venue.sells(ALICE, 10, 90, STOP, stop=95)
     venue.buys(BOB, 1, 95)
     seen = []

@@ -77,7 +77,7 @@ def test_a_restart_in_the_middle_goes_on_with_the_money_that_is_left(kind: Kind,
     _goes_on(loaded, venue.now)
     run_due()
     assert loaded.orders[taker] == venue.order(taker)
-    assert venue.state(taker) is OrderStatus.DONE
+    assert venue.state(taker) is OrderStatus.FILLED
     assert sorted(loaded.ledger.balances()) == sorted(venue.exchange.ledger.balances())
 
 
@@ -212,7 +212,7 @@ def test_rows_of_which_two_are_on_their_way_are_no_exchange() -> None:
         venue.sells(BOB, 1, 100)
     venue._run_due = lambda: None  # type: ignore[method-assign]
     taker = venue.buys(ALICE, 2, 100)
-    other = replace(venue.order(OrderId(2)), state=OrderStatus.WAIT, rank=None)
+    other = replace(venue.order(OrderId(2)), state=OrderStatus.OPEN, rank=None)
     venue.exchange.orders[OrderId(2)] = other
     with pytest.raises(Unloadable, match=f"orders 2 and {taker} both"):
         venue.reloaded()
@@ -251,7 +251,7 @@ async def test_a_sweep_is_many_small_commits_and_answers_when_all_of_it_is_done(
         it.store.batches.clear()
         await it.house.rich(STRANGER)
         taker = await it.house.place(STRANGER, BUY, 200, MANY)
-        assert (taker.state, taker.executed.lots) == (OrderStatus.DONE, MANY)
+        assert (taker.state, taker.executed.lots) == (OrderStatus.FILLED, MANY)
         sizes = [len(batch.events) for batch in it.store.batches]
         assert max(sizes) <= 4 * ORDERS_PER_TURN + 2, "the turn of the order, and a slice"
         assert it.journal().count("continue_order") == MANY // ORDERS_PER_TURN - 1
@@ -334,7 +334,7 @@ async def test_a_cascade_of_stops_is_opened_slice_by_slice_before_anything_else(
         cancelling = asyncio.create_task(it.house.venue.cancel(ALICE, stops[-1].id))
         _, cancelled = await asyncio.gather(placing, cancelling)
         assert isinstance(cancelled, BookOrder)
-        assert (cancelled.state, cancelled.rank) == (OrderStatus.WAIT, MANY + 1), "as it stood: it rested"
+        assert (cancelled.state, cancelled.rank) == (OrderStatus.OPEN, MANY + 1), "as it stood: it rested"
         opened_by = [kind for kind in it.journal() if kind in ("open_order", "cancel_order")]
         assert opened_by == ["open_order"] * MANY + ["cancel_order"]
         assert len(it.store.batches) > MANY // 64
@@ -362,7 +362,7 @@ async def test_a_crash_while_stops_are_to_be_triggered_loses_none(lands: bool) -
             await it.house.venue.place(draft, b"signed")
         again = await it.house.venue.place(draft, b"signed")
         assert isinstance(again, BookOrder)
-        assert again.state is OrderStatus.DONE
+        assert again.state is OrderStatus.FILLED
         assert it.journal().count("open_order") == MANY
 
 
@@ -387,7 +387,7 @@ async def test_a_crash_between_two_slices_loses_nothing(kind: Kind, lands: bool)
         again = await it.house.venue.place(draft, b"signed")
         assert isinstance(again, BookOrder)
         assert again.executed.lots == MANY
-        ends = (OrderStatus.CANCEL, CancelReason.SYSTEM) if kind is Kind.MARKET else (OrderStatus.WAIT, None)
+        ends = (OrderStatus.CANCELLED, CancelReason.SYSTEM) if kind is Kind.MARKET else (OrderStatus.OPEN, None)
         assert (again.state, again.cancel_reason) == ends
         assert it.journal().count("place_order") == MANY + 1
         balances = await it.house.venue.balances(STRANGER)
@@ -401,7 +401,7 @@ async def test_an_order_that_ended_is_answered_though_commits_of_what_it_trigger
         await _trade_that_reaches_many(it)
         it.store.batches.clear()
         taker = await it.house.place(STRANGER, BUY, 100, 1)
-        assert taker.state is OrderStatus.DONE
+        assert taker.state is OrderStatus.FILLED
         assert len(it.store.batches) > 2
 
 
@@ -429,7 +429,7 @@ async def test_a_number_that_another_process_gave_to_another_order_says_that_it_
         async with opened(old.store.database) as new:
             ended = await new.house.venue.place(draft, b"signed")
             assert isinstance(ended, BookOrder)
-            assert ended.state is OrderStatus.CANCEL
+            assert ended.state is OrderStatus.CANCELLED
             old.house.shard._epoch.state._drafts.clear()  # type: ignore[union-attr]
             old.trouble.hold(BEFORE_READ)
             repeated = asyncio.create_task(old.house.venue.place(draft, b"signed"))

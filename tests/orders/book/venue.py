@@ -254,8 +254,8 @@ def sound(exchange: Exchange) -> None:
     assert_balanced(exchange.ledger)
     for order in exchange.orders.values():
         assert order.origin == order.remaining + order.executed
-        assert (order.state is OrderStatus.DONE) == (not order.remaining)
-        assert (order.cancel_reason is not None) == (order.state is OrderStatus.CANCEL)
+        assert (order.state is OrderStatus.FILLED) == (not order.remaining)
+        assert (order.cancel_reason is not None) == (order.state is OrderStatus.CANCELLED)
         hold = exchange.ledger.holds.get(HoldId(order.id))
         if order.state in LIVE:
             assert hold is not None, f"{order} has nothing locked"

@@ -29,7 +29,7 @@ FILLED = EVENT_TAG + event_discriminator("TradeEvent") + bytes(ORDER) + bytes(PA
 
 
 def transaction(outer: Instruction, *inner: tuple[Pubkey, Pubkey, bytes]) -> LedgerTransaction:
-    """`inner`: by whom, with which first account, with what. All of them are called by `outer`."""
+    """`inner`: by which program, with which first account, with what. All of them are called by `outer`."""
     metas = [AccountMeta(each, is_signer=False, is_writable=False) for each in (PROGRAM, AUTHORITY, STRANGER)]
     message = Message.new_with_blockhash([outer, Instruction(STRANGER, b"", metas)], PAYER, Hash.default())
     at = list(message.account_keys)

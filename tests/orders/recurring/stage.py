@@ -75,7 +75,7 @@ class StandingClock:
         return self.wall_ms()
 
     async def sleep(self, ms: int) -> None:
-        raise AssertionError("nobody sleeps here")
+        raise AssertionError("nothing sleeps here")
 
 
 @dataclass

@@ -59,7 +59,7 @@ class BothClocks:
         return self.wall_ms()
 
     async def sleep(self, ms: int) -> None:
-        raise AssertionError("nobody sleeps here")
+        raise AssertionError("nothing sleeps here")
 
 
 @dataclass

@@ -42,7 +42,7 @@ P = ParamSpec("P")
 
 def under_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     async def in_time(*args: P.args, **kwargs: P.kwargs) -> None:
-        async with asyncio.timeout(600):  # Virtual seconds: whoever waits that long waits for ever.
+        async with asyncio.timeout(600):  # Virtual seconds: a caller that waits that long waits for ever.
             await test(*args, **kwargs)
 
     @wraps(test)
@@ -221,8 +221,8 @@ def cancelling(order_id: str = "order") -> RequestCancel:
     return RequestCancel(OrderId(order_id), ALICE, RequestId("cancellation"), None, 0)
 
 
-def _nobody(_groups: Sequence[OrderGroup], _loaded: bool) -> None:
-    """Without an outbox: nothing is owed to anybody."""
+def _nothing_owed(_groups: Sequence[OrderGroup], _loaded: bool) -> None:
+    """Without an outbox nothing is done for an order."""
 
 
 @asynccontextmanager
@@ -243,7 +243,7 @@ async def workbench(
 
     def on_committed(groups: Sequence[OrderGroup], loaded: bool) -> None:
         told.append((tuple(groups), loaded))
-        (outbox.on_committed if acting else _nobody)(groups, loaded)
+        (outbox.on_committed if acting else _nothing_owed)(groups, loaded)
 
     prices = Prices(MemoryPrices(store.database, trouble or Trouble(), lambda: shard.opened))
     shard = TriggerShard(0, store, clock, prices, on_committed, owners)

@@ -150,7 +150,7 @@ def test_a_deposit_that_failed_stays_failed() -> None:
     assert refusal(decide(order(State.DEPOSIT_FAILED), place(), NOW)) is TriggerRefusal.DEPOSIT_FAILED_BEFORE
 
 
-def test_an_unknown_craft_of_another_wallet_is_nobodys() -> None:
+def test_an_unknown_transaction_of_another_wallet_is_refused() -> None:
     assert refusal(decide(None, place(deposit=deposit(wallet=MALLORY)), NOW)) is TriggerRefusal.DEPOSIT_UNLIKE_CRAFT
 
 
@@ -446,7 +446,7 @@ def test_a_stale_craft_is_made_again_but_none_is_good_enough() -> None:
     assert names(decide(order(), replace(stale, craft=None), NOW)) == ["CancelRequested"]
 
 
-def test_nobody_cancels_for_another() -> None:
+def test_no_wallet_cancels_for_another() -> None:
     assert refusal(decide(order(State.FILLED), replace(cancel(), wallet=MALLORY), NOW)) is TriggerRefusal.ORDER_FOREIGN
     assert refusal(decide(None, cancel(), NOW)) is TriggerRefusal.ORDER_UNKNOWN
 

@@ -406,7 +406,7 @@ def test_every_row_is_reached_and_every_event_is_tried(family: Family) -> None:
     kinds = {
         type(event) for happening in HAPPENINGS.values() for event in happening(REACHED[family, "nothing"]["open"])
     }
-    # A placement begins a life, and a watermark is nobody's own.
+    # A placement begins a life, and a watermark is no order's own.
     assert kinds == {*get_args(Event)} - {events.OrderPlaced, events.WatermarkMoved}
 
 

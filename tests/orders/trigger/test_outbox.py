@@ -101,7 +101,7 @@ async def test_what_landed_before_the_restart_is_not_sent_again() -> None:
 
 @under_virtual_time
 async def test_a_commit_whose_answer_was_lost_is_found_and_asked_about() -> None:
-    """Whether its transaction was sent cannot be known here: it may have been, by whoever wrote it."""
+    """Whether its transaction was sent cannot be known here: it may have been, by the writer that wrote it."""
     trouble = Trouble()
     async with workbench(trouble=trouble, acting=True) as it:
         await it.shard.barrier()
@@ -132,7 +132,7 @@ async def test_it_sends_again_no_sooner_than_twice_the_confirm_timeout() -> None
 
 
 @under_virtual_time
-async def test_whoever_asks_again_has_it_sent_at_once() -> None:
+async def test_a_repeated_request_has_it_sent_at_once() -> None:
     async with workbench(custody=StubCustody(lands=False), acting=True) as it:
         await it.place()
         await quiet()
@@ -152,7 +152,7 @@ async def test_asking_again_for_what_is_done_does_nothing() -> None:
         await until(it, State.OPEN)
         sent = it.custody.times("send")
         it.outbox.send_now(ORDER)
-        it.outbox.send_now(OrderId("nobody"))
+        it.outbox.send_now(OrderId("unknown"))
         await asyncio.sleep(5)
         assert it.custody.times("send") == sent
 
@@ -194,7 +194,7 @@ async def test_a_bug_in_one_effect_stops_neither_the_others_nor_its_own_repetiti
 
 @under_virtual_time
 async def test_an_order_that_moves_on_while_it_is_worked_on_is_taken_up_again() -> None:
-    """Somebody else learns the fate of the fill in flight, and a new one begins, while a worker still asks about it."""
+    """Another worker learns the fate of the fill in flight, and a new one begins, while one still asks about it."""
     gate = asyncio.Event()
 
     async def hold(what: str, _order: OrderId) -> None:

@@ -306,7 +306,7 @@ async def test_while_the_orders_are_loaded_requests_wait_but_not_for_ever() -> N
 
 
 @under_virtual_time
-async def test_whoever_watches_an_order_is_woken_by_a_load() -> None:
+async def test_a_caller_that_watches_an_order_is_woken_by_a_load() -> None:
     """The change that it waits for may be in the commit whose answer was lost."""
     trouble = Trouble()
     async with workbench(trouble=trouble) as it:
@@ -362,7 +362,7 @@ async def test_a_writer_that_was_replaced_stops_and_answers_nothing_more() -> No
             began = asyncio.get_running_loop().time()
             with pytest.raises(Unavailable):
                 await older.place("fourth")
-            assert asyncio.get_running_loop().time() == began, "nobody waits for it"
+            assert asyncio.get_running_loop().time() == began, "no caller waits for it"
             assert not older.shard.is_ready()
             assert older.shard.epoch is None
             await newer.place("fifth")
@@ -370,7 +370,7 @@ async def test_a_writer_that_was_replaced_stops_and_answers_nothing_more() -> No
 
 
 @under_virtual_time
-async def test_whoever_waits_for_a_shard_that_is_stopped_is_told() -> None:
+async def test_a_caller_that_waits_for_a_shard_that_is_stopped_is_told() -> None:
     trouble = Trouble()
     async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
@@ -494,7 +494,7 @@ async def test_an_instant_before_the_expiry_the_price_wins() -> None:
 
 @under_virtual_time
 async def test_a_load_tells_the_clock_what_has_happened() -> None:
-    """B7: the machine's clock was set back while nobody served."""
+    """B7: the machine's clock was set back while no writer served."""
     database = MemoryDatabase()
     async with workbench(database) as it:
         await it.opens()

@@ -89,7 +89,7 @@ def test_which_price_bounds_it_is_told() -> None:
 
 
 def test_without_slippage_the_market_itself_is_enough_though_units_are_whole() -> None:
-    """The sale is worth 33.3… units, and nobody can pay a third of one."""
+    """The sale is worth 33.3… units, and no swap can pay a third of one."""
     third = PairPrices(UsdPrice(10**12), 0, UsdPrice(3 * 10**12), 0)
     assert minimum_of(triggered(ABOVE, usd(1), 0), BaseUnits(100), third).units == 33
     assert minimum_of(triggered(ABOVE, usd(1), 100), BaseUnits(1_000_000), third).units == 330_000
@@ -177,7 +177,7 @@ def test_the_least_is_what_the_contract_says_rounded_for_the_maker(
     wanted = oracle(group, amount, market)
     whole = triggered(direction, trigger, 0, sells=sells, watches=watches)
     now = worth_now(amount, market)
-    most = [int(oracle(whole, amount, market))]  # Nobody can give more in whole units at such a price.
+    most = [int(oracle(whole, amount, market))]  # No swap can give more in whole units at such a price.
     most += [int(now)] if now >= wanted else []  # A price of now within the bound is enough.
     assert least == min(-(-wanted.numerator // wanted.denominator), *most)
     if slippage and wanted * slippage > 10**5 and not wanted <= now < wanted + 1:

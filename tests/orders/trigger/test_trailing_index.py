@@ -36,16 +36,16 @@ def test_it_follows_and_finds_what_a_look_at_every_order_finds(direction: Direct
         return Trail(trail.distance, marks.of(trail))
 
     index = TrailingIndex(direction, trails, watched)
-    for what, whom, distance in steps:
+    for what, which, distance in steps:
         if what == "place":
-            naive[whom] = now, distance
-            trails[whom] = Trail(distance, now, marks.mark)
-            index.arm(whom, watched(trails[whom]))
+            naive[which] = now, distance
+            trails[which] = Trail(distance, now, marks.mark)
+            index.arm(which, watched(trails[which]))
         elif what == "leave":
-            naive.pop(whom, None)
-            trails.pop(whom, None)
+            naive.pop(which, None)
+            trails.pop(which, None)
         else:
-            now = whom
+            now = which
             if index.is_moved_by(now):
                 marks.moved(now)
                 index.move(now)

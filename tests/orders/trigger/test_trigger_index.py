@@ -53,15 +53,15 @@ def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str,
     orders: Watched = {}
     watch = TriggerIndex(orders, list)
     watch.stale_allowed, watch.swept_at_once = -16, swept
-    for what, whom, how in steps:
+    for what, which, how in steps:
         if what == "arm":
-            orders[whom] = how
-            watch.arm(whom, SOL)
+            orders[which] = how
+            watch.arm(which, SOL)
         elif what == "leave":
-            orders.pop(whom, None)
+            orders.pop(which, None)
         else:
-            crossed = sorted(name for name, armed in orders.items() if any(c.holds_at(whom) for c in armed))
-            slices = list(taken(watch, SOL, whom, most=3))
+            crossed = sorted(name for name, armed in orders.items() if any(c.holds_at(which) for c in armed))
+            slices = list(taken(watch, SOL, which, most=3))
             assert all(len(each) <= 3 for each in slices)
             assert sorted({name for each in slices for name in each}) == crossed
             for name in crossed:
@@ -71,7 +71,7 @@ def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str,
                     del orders[name]
 
 
-def test_another_mints_price_concerns_nobody() -> None:
+def test_another_mints_price_concerns_no_order() -> None:
     watch = TriggerIndex({OrderId("a"): [Condition(Direction.ABOVE, usd(1))]}, list)
     watch.arm(OrderId("a"), SOL)
     assert list(taken(watch, Mint("JUP"), usd(5))) == [[]]
@@ -118,12 +118,12 @@ def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]
     timers = TimerQueue(current, Instant)
     timers.stale_allowed, timers.swept_at_once = -16, swept
     now = Instant(0)
-    for what, whom, when in steps:
+    for what, which, when in steps:
         if what == "set":
-            current[whom] = when
-            timers.set(whom, when)
+            current[which] = when
+            timers.set(which, when)
         elif what == "leave":
-            current.pop(whom, None)
+            current.pop(which, None)
         else:
             now = max(now, when)
             expected = sorted((due, order_id) for order_id, due in current.items() if due <= now)

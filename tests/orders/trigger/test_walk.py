@@ -119,7 +119,7 @@ async def test_a_crossed_order_fills(venue: House) -> None:
     assert await venue.usdc(alice) == order.progress.received.units == 249_750_000
 
 
-async def test_whoever_creates_an_order_again_is_told_the_signature_that_was_committed_first(venue: House) -> None:
+async def test_a_repeated_create_is_told_the_signature_that_was_committed_first(venue: House) -> None:
     """However the deposit is signed then, and whatever became of the order meanwhile."""
     alice = await venue.wallet()
     request = venue.request(alice, await venue.deposit(alice, ONE_SOL), above(200))

@@ -112,7 +112,7 @@ async def test_many_who_need_a_blockhash_ask_once(venue: Venue, monkeypatch: pyt
     crafting = [asyncio.create_task(venue.custody.build_withdrawal(group)) for _ in range(5)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    crafting[0].cancel()  # Whoever gives up takes nothing from the others.
+    crafting[0].cancel()  # A caller that gives up takes nothing from the others.
     answer.set()
     crafts = await asyncio.gather(*crafting, return_exceptions=True)
     assert asked == 1
@@ -130,7 +130,7 @@ async def test_a_failure_to_get_a_blockhash_is_not_remembered(venue: Venue) -> N
     assert isinstance(await venue.custody.build_withdrawal(group), UnsignedTransaction)
 
 
-async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
+async def test_a_failure_that_is_not_waited_for_any_more_is_no_noise(
     venue: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = await venue.has_open(USDC, 20_000_000)

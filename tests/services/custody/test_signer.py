@@ -202,7 +202,7 @@ async def test_the_amounts_are_those_of_the_craft(venue: Venue, kind: AttemptKin
 
 
 @pytest.mark.parametrize("kind", AttemptKind)
-async def test_nobody_else_pays(venue: Venue, kind: AttemptKind) -> None:
+async def test_no_other_account_pays(venue: Venue, kind: AttemptKind) -> None:
     group, attempt = await attempt_of(venue, kind)
     read = Message.from_bytes(attempt.craft.message)
     vault = venue.keys.vault_of(venue.wallet).public

@@ -80,7 +80,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_keys_follow_from_the_seed_for_ever() -> None:
     keys = VaultKeys(SEED)
-    # Whoever changes these changes where users' funds are.
+    # A change of these changes where users' funds are.
     assert keys.vault_of(ALICE).address == "FfLhbSVaTcvqPoKQv4bkDNrxtCjeej8qpNosGmPztWa"
     assert keys.tracker.address == "8ffycwnBqVgo415Fraakyv2x2DjsRu2Pb49LnQ6Qq2zu"
     assert keys.gas.address == "BzfjPcHpgez8KKYtQiUBTC5QniqDKp6yTm1V3oPYoggV"

@@ -28,7 +28,7 @@ MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
 SIGNATURE = Signature("x")
 
 
-NOBODY_S = ChainSignature.default()
+UNSIGNED = ChainSignature.default()
 
 
 def wire(*signers: Keypair, text: bytes = b"hello") -> bytes:
@@ -36,7 +36,7 @@ def wire(*signers: Keypair, text: bytes = b"hello") -> bytes:
     accounts = [AccountMeta(each.pubkey(), is_signer=True, is_writable=True) for each in (ALICE, BOB)]
     message = Message.new_with_blockhash([Instruction(MEMO, text, accounts)], ALICE.pubkey(), Hash.default())
     signable = to_bytes_versioned(message)
-    signatures = [each.sign_message(signable) if each in signers else NOBODY_S for each in (ALICE, BOB)]
+    signatures = [each.sign_message(signable) if each in signers else UNSIGNED for each in (ALICE, BOB)]
     return bytes(VersionedTransaction.populate(message, signatures))
 
 
@@ -56,7 +56,7 @@ FULL = wire(ALICE, BOB)
 PADDED = next(raw for size in (1, 2, 3) if len(raw := wire(ALICE, BOB, text=b"x" * size)) % 3 == 1)
 FLIPPED = FULL[:-1] + bytes([FULL[-1] ^ 1])
 WRONG: dict[str, str] = {
-    "nobody signed": encoded(wire()),
+    "unsigned": encoded(wire()),
     "one signed": encoded(wire(ALICE)),
     "the other signed": encoded(wire(BOB)),
     "altered": encoded(FLIPPED),
@@ -220,7 +220,7 @@ async def test_a_stranger_who_names_an_order_often_costs_little() -> None:
     [
         (True, limit_order.PROGRAM, (), True),
         (True, dca.PROGRAM, (), True),
-        (True, "11111111111111111111111111111111", (), False),  # Somebody sent lamports there.
+        (True, "11111111111111111111111111111111", (), False),  # A stranger sent lamports there.
         (True, None, (), False),
         (False, limit_order.PROGRAM, (), False),
         (False, None, (), False),  # Who closed it?

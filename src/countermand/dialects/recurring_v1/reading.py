@@ -11,12 +11,11 @@ from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingFiel
 from countermand.json_numbers import decoded
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice
 from countermand.query_fields import with_values
-from countermand.strict_json import duplicate_key
+from countermand.strict_json import duplicate_key, echoed
 from countermand.values.quantities import Inexact, exact
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
-_ECHOED_CHARS_MAX: Final = 60
 _TYPES: Final = {
     "str": "a string",
     "int": "an integer",
@@ -66,7 +65,7 @@ class QueryReader(Generic[_T]):
         """Raises `RecurringDeclined`."""
         for name, value in params.items():
             if not isinstance(value, str):
-                raise RecurringDeclined(f"duplicate field `{_echoed(name)}`")
+                raise RecurringDeclined(f"duplicate field `{echoed(name)}`")
         try:
             return msgspec.convert(with_values(params), self._shape)
         except msgspec.ValidationError as wrong:
@@ -91,7 +90,7 @@ def public_key(field: str, given: str) -> str:
 def variant(field: str, given: str, *known: str) -> str:
     if given not in known:
         expected = ", ".join(f"`{each}`" for each in known)
-        raise RecurringDeclined(f"{field}: unknown variant `{_echoed(given)}`, expected one of {expected}")
+        raise RecurringDeclined(f"{field}: unknown variant `{echoed(given)}`, expected one of {expected}")
     return given
 
 
@@ -113,11 +112,7 @@ def price(field: str, given: msgspec.Raw) -> CyclePrice | None:
 def _refuse_duplicates(body: bytes) -> None:
     twice = duplicate_key(body)
     if twice is not None:
-        raise RecurringDeclined(f"duplicate field `{_echoed(twice)}`")
-
-
-def _echoed(text: str) -> str:
-    return text[:_ECHOED_CHARS_MAX].encode("utf-8", "replace").decode()
+        raise RecurringDeclined(f"duplicate field `{echoed(twice)}`")
 
 
 def _declined(flaw: Flaw) -> RecurringDeclined:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
+from countermand.openapi import one_of
+
 I64_MAX = 2**63 - 1
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=I64_MAX)]
@@ -19,11 +21,6 @@ GivenPrice: TypeAlias = Annotated[
     ),
 ]
 NO_PRICE: Any = field(default_factory=lambda: Raw(b"null"))
-
-
-def _one_of(*values: str) -> Meta:
-    """Says in the document what a text can be."""
-    return Meta(extra_json_schema={"enum": list(values)})
 
 
 class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -63,8 +60,8 @@ class CancelRequest(Shape, frozen=True, kw_only=True):
 
     order: str
     user: str
-    recurring_type: Annotated[str, _one_of("time", "price")] | UnsetType = UNSET
-    params: Annotated[str, _one_of("recurring", "time", "price")] | UnsetType = UNSET
+    recurring_type: Annotated[str, one_of("time", "price")] | UnsetType = UNSET
+    params: Annotated[str, one_of("recurring", "time", "price")] | UnsetType = UNSET
 
 
 class ExecuteRequest(Shape, frozen=True, kw_only=True):
@@ -79,11 +76,11 @@ class OrdersParams(Shape, frozen=True, kw_only=True):
     """The query of a list of orders."""
 
     user: str
-    recurring_type: Annotated[str, _one_of("time", "price", "all")]
-    order_status: Annotated[str, _one_of("active", "history")]
+    recurring_type: Annotated[str, one_of("time", "price", "all")]
+    order_status: Annotated[str, one_of("active", "history")]
     page: str | UnsetType = UNSET
     mint: str | UnsetType = UNSET
-    include_failed_tx: Annotated[str, _one_of("true", "True", "false", "False")] | UnsetType = UNSET
+    include_failed_tx: Annotated[str, one_of("true", "True", "false", "False")] | UnsetType = UNSET
 
 
 # --- answers

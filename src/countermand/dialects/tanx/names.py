@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.orders.book.model.order import CancelReason
+from countermand.dialects.tanx.wire import State
+from countermand.orders.book.model.order import CancelReason, OrderStatus
 
 WORKING: Final = "Working fine!"
 RETRIEVED: Final = "Retrieval Successful"
@@ -26,3 +27,14 @@ CANCEL_REASONS: Final[Mapping[CancelReason, str]] = MappingProxyType(
     }
 )
 assert set(CANCEL_REASONS) == set(CancelReason), "every reason has its words"
+
+STATES: Final[Mapping[OrderStatus, State]] = MappingProxyType(
+    {
+        OrderStatus.PENDING: "pending",
+        OrderStatus.OPEN: "wait",
+        OrderStatus.FILLED: "done",
+        OrderStatus.CANCELLED: "cancel",
+    }
+)
+assert set(STATES) == set(OrderStatus), "every status has its word"
+STATUSES: Final[Mapping[str, OrderStatus]] = MappingProxyType({state: status for status, state in STATES.items()})

@@ -16,7 +16,7 @@ from countermand.answering import Answer, Declined
 from countermand.dialects.tanx.envelope import problem
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
 from countermand.json_numbers import whole_number, with_whole_numbers
-from countermand.strict_json import duplicate_key
+from countermand.strict_json import duplicate_key, echoed
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -26,7 +26,6 @@ NO_INTEGER: Final = "A valid integer is required."
 NO_NUMBER: Final = "A valid number is required."
 
 _FIELDS_MAX: Final = 64
-_ECHOED_CHARS_MAX: Final = 60
 _MALFORMED: Final = problem(400, "Malformed JSON in the request body")
 _MALFORMED_FORM: Final = problem(400, "Malformed form in the request body")
 _NO_MARKET: Final = problem(400, MARKET_MISSING)
@@ -147,7 +146,7 @@ def form(body: bytes) -> Mapping[str, str]:
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name in fields:
-            raise Declined(invalid(_echoed(name), "duplicate key"))
+            raise Declined(invalid(echoed(name), "duplicate key"))
         fields[name] = value
     return fields
 
@@ -196,8 +195,4 @@ def _fields(body: bytes, name: str = "body") -> dict[str, Raw]:
 
 def _refuse_duplicates(body: bytes) -> None:
     if (key := duplicate_key(body)) is not None:
-        raise Declined(invalid(_echoed(key), "duplicate key"))
-
-
-def _echoed(text: str) -> str:
-    return text[:_ECHOED_CHARS_MAX].encode("utf-8", "replace").decode()
+        raise Declined(invalid(echoed(key), "duplicate key"))

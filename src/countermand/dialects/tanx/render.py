@@ -8,7 +8,7 @@ from msgspec import Raw
 from msgspec.structs import asdict
 
 from countermand.dialects.tanx import wire
-from countermand.dialects.tanx.names import CANCEL_REASONS
+from countermand.dialects.tanx.names import CANCEL_REASONS, STATES
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.market import Market, MarketSymbol
@@ -54,7 +54,7 @@ class Renderer:
             price=None if terms.kind is Kind.MARKET else _price(terms.price, prices),
             stop_price=_price(terms.stop, prices),
             avg_price=_price(order.average, prices) or _NO_PRICE,
-            state=order.state.value,
+            state=STATES[order.state],
             market=terms.market,
             created_at=self.time(order.created_at),
             updated_at=self.time(order.updated_at),

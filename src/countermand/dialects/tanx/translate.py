@@ -11,11 +11,12 @@ from countermand.answering import Declined
 from countermand.curves.stark import from_hex
 from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.envelope import problem
+from countermand.dialects.tanx.names import STATUSES
 from countermand.dialects.tanx.reading import NO_INTEGER, NO_NUMBER, decimal_text, invalid
 from countermand.dialects.tanx.refusals import MARKET_UNKNOWN, ORDER_NOT_FOUND, words_of
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import BookTerms, Kind, OrderId, OrderStatus, Side
+from countermand.orders.book.model.order import BookTerms, Kind, OrderId, Side
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.model.refusals import BookRefusal
 from countermand.orders.book.ports import OrdersQuery, TradesQuery
@@ -140,7 +141,7 @@ def orders_query(asked: wire.OrdersParams, account: Account, markets: Markets) -
         quote=None if asked.quote_unit is None else currency_of(asked.quote_unit, markets),
         kind=None if asked.ord_type is None else Kind(asked.ord_type),
         side=None if asked.side is None else Side(asked.side),
-        state=None if asked.state is None else OrderStatus(asked.state),
+        state=None if asked.state is None else STATUSES[asked.state],
         since=instant(asked.start_time),
         until=instant(asked.end_time),
         ascending=asked.order_by == "asc",

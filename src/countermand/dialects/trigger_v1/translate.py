@@ -23,6 +23,7 @@ from countermand.dialects.trigger_v1.wire import (
     Status,
 )
 from countermand.dialects.trigger_v1.wire import Trade as TradeRow
+from countermand.iso_time import SECONDS_MAX
 from countermand.orders.chain.model.order import ChainOrderState, IndexedLimitOrder, Trade
 from countermand.orders.chain.ports import OrderWithTrades
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder
@@ -37,8 +38,6 @@ LIMIT_PROGRAM: Final = "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X"
 I64_MAX: Final = 2**63 - 1
 
 R = TypeVar("R", FlatOrderRow, LimitOrderRow)
-SECONDS_MAX: Final = 253_402_300_799
-"""The end of the year 9999. A time in milliseconds by mistake is beyond it."""
 
 _STATUSES: Final[Mapping[ChainOrderState, Status]] = MappingProxyType(
     {

@@ -15,8 +15,8 @@ from countermand.dialects.trigger_v2.wire import (
     Optionals,
     Pagination,
     Shape,
-    one_of,
 )
+from countermand.openapi import one_of
 
 ROUNDS_MAX = 2**53 - 1
 """There is no bound but that of a number in JavaScript."""

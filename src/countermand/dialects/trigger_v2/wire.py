@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from countermand.dialects.trigger_v2.states import DisplayState, RawState
+from countermand.openapi import one_of
 from countermand.orders.trigger.model.order import Purpose
 from countermand.orders.trigger.model.trailing import BPS_MAX, BPS_MIN
 
@@ -179,11 +180,6 @@ class CancellingAnswer(Shape, frozen=True, kw_only=True):
 class WithdrawnAnswer(Shape, frozen=True, kw_only=True):
     id: str
     tx_signature: str
-
-
-def one_of(*values: str) -> Meta:
-    """Says in the document what a text can be."""
-    return Meta(extra_json_schema={"enum": list(values)})
 
 
 class HistoryEvent(Optionals, frozen=True, kw_only=True):

@@ -159,7 +159,7 @@ class RecurringService:
         for side, account in zip(
             sides, await self._accounts([Address(keys.users(each)) for each in sides]), strict=True
         ):
-            is_there = account is not None and account.owner == TOKEN_PROGRAM  # Anybody can send lamports there.
+            is_there = account is not None and account.owner == TOKEN_PROGRAM  # Any wallet can send lamports there.
             if is_there if keys.mint(side) == SOL_MINT else side is DcaBalance.OUT and not is_there:
                 units += units_to_make(keys.user, keys.mint(side))
         return units

@@ -38,7 +38,7 @@ from countermand.solana.error_sentences import describe
 from countermand.solana.funds import lamports_missing, shortfall_of, tokens_missing
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs.compile import unsigned_transaction
-from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS
+from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS, TOKEN_AMOUNT
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits, decimal_text
@@ -58,8 +58,6 @@ _CACHED: Final = 65_536
 _SOL_DECIMALS: Final = 9
 _GAS_UNIT_LIMIT: Final = 150_000
 """Of fills and sweeps, which create up to two token accounts."""
-_AMOUNT: Final = slice(64, 72)
-"""Where a token account has its balance."""
 
 
 class Parcel(Struct, frozen=True):
@@ -406,7 +404,7 @@ def _held(info: AccountInfo | None, accounts: OrderAccounts) -> int | None:
         return None
     if accounts.native:
         return info.lamports - TOKEN_ACCOUNT_RENT_LAMPORTS
-    return int.from_bytes(info.data[_AMOUNT], "little")
+    return int.from_bytes(info.data[TOKEN_AMOUNT], "little")
 
 
 def _shortfall(account: Address, held: int | None, due: BaseUnits) -> str:

@@ -22,6 +22,8 @@ from solders.signature import Signature
 from countermand.solana.wire import signature_of
 from countermand.values.identity import Address, Wallet
 
+MASTER_SEED_FILE: Final = "master-seed"
+"""Its name in a data directory."""
 SEED_BYTES: Final = 32
 VAULT_ID_CHARS: Final = 25
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -30,7 +30,11 @@ _POLL_MS_MAX: Final = 250
 
 
 class Build(msgspec.Struct, frozen=True):
-    """A transaction for `wallet` to sign. `order` is what it opens or closes, or the first that it closes."""
+    """A transaction of orders on the chain, for `wallet` to sign and land, with us or without us.
+
+    `order` is what it opens or closes, or the first that it closes. What it moves is the program's affair; the
+    transaction of an order in a vault, which says what it moves, is an `UnsignedTransaction`.
+    """
 
     request_id: RequestId
     wallet: Wallet

@@ -14,6 +14,7 @@ from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
+    CREATES_ASSOCIATED,
     MEMO_PROGRAMS,
     SOL_MINT,
     SYSTEM_PROGRAM,
@@ -25,7 +26,6 @@ _TRANSFER, _CLOSE, _TRANSFER_CHECKED, _SYNC_NATIVE, _INITIALIZE_ACCOUNT_3 = 3, 9
 _NO_INSTRUCTION: Final = 254
 """A fill that a sandbox wants to fail on chain carries it."""
 _SYSTEM_TRANSFER: Final = b"\2\0\0\0"
-_CREATES_ASSOCIATED: Final = (b"", b"\0", b"\1")
 _CREATE_WITH_SEED: Final = b"\3\0\0\0"
 _ACCOUNTS_MAX: Final = 2
 """An order that keeps what it buys has a second account for it."""
@@ -78,7 +78,7 @@ def _prepares(call: Call) -> bool:
     if call.program in (COMPUTE_BUDGET_PROGRAM, *MEMO_PROGRAMS):
         return True
     if call.program == ASSOCIATED_TOKEN_PROGRAM:
-        return call.data in _CREATES_ASSOCIATED
+        return call.data in CREATES_ASSOCIATED
     if call.begins(SYSTEM_PROGRAM, _SYSTEM_TRANSFER) and len(accounts) > 1:
         return accounts[1] == associated_token_address(accounts[0], SOL_MINT)
     if _is_token(call, _CLOSE) and len(accounts) > 2:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from countermand.iso_time import SECONDS_MAX
 from countermand.solana.explain.basics import Sentence
 from countermand.solana.explain.calls import Call
 from countermand.solana.explain.names import Names, counted, token
@@ -19,8 +20,6 @@ _AMOUNT_BYTES: Final = 8
 _FILL_RATES_AT: Final = 17
 _FLASH_RATES_AT: Final = 13
 """Where the program's fee rates stand, and its own fee account behind them, if a fill names them."""
-_SECONDS_MAX: Final = 253_402_300_799
-"""The last second of the year 9999."""
 
 
 def trigger(call: Call, names: Names) -> str:
@@ -222,7 +221,7 @@ def _named(name: str) -> Sentence:
 
 def _instant(seconds: int) -> str:
     """A moment that a calendar has, else the number."""
-    if not 0 <= seconds <= _SECONDS_MAX:
+    if not 0 <= seconds <= SECONDS_MAX:
         return f"second {seconds:,} of the Unix epoch"
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.errors import Code, RpcError
-from countermand.solana.facade.params import U64_MAX, AccountEncoding, DataSlice
+from countermand.solana.facade.params import AccountEncoding, DataSlice
 from countermand.solana.facade.parsed_accounts import parsed_account
 from countermand.solana.port import AccountInfo, Address
 from countermand.solana.scaled_amounts import scaled_amount
@@ -26,6 +26,7 @@ from countermand.solana.tokens import (
     read_token_account,
     ui_amount,
 )
+from countermand.values.quantities import U64_MAX
 
 TOKEN_PROGRAM_NAMES: Final[Mapping[Address, str]] = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
 

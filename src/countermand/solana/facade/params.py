@@ -21,8 +21,6 @@ from countermand.json_flaws import flaw_of
 from countermand.solana.facade.errors import invalid_params, shown
 from countermand.solana.port import PACKET_BYTES_MAX, Address, Signature
 
-U64_MAX: Final = 2**64 - 1
-
 _BASE64_CHARACTERS_MAX: Final = 1644
 """Of a transaction as large as a packet."""
 

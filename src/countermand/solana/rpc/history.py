@@ -17,11 +17,11 @@ from countermand.solana.port import (
 )
 from countermand.solana.rpc import shapes
 from countermand.solana.wire import read_transaction
+from countermand.values.quantities import U64_MAX
 
 _DATA_CHARACTERS_MAX: Final = 16 * 1024
 """Of an instruction in base58, whose reading costs the square of its length. The runtime allows 10 KiB of data."""
 _HEIGHT_UNKNOWN: Final = 0
-_U64_MAX: Final = 2**64 - 1
 
 
 def landed_transaction(signature: Signature, found: shapes.Transaction) -> LedgerTransaction:
@@ -65,7 +65,7 @@ def _token_balances(amounts: Iterable[shapes.TokenAmount], keys: int) -> tuple[T
 
 def _token_balance(found: shapes.TokenAmount, keys: int) -> TokenBalance:
     text = found.ui_token_amount.amount
-    if not (text.isascii() and text.isdigit() and len(text) <= 20) or (amount := int(text)) > _U64_MAX:
+    if not (text.isascii() and text.isdigit() and len(text) <= 20) or (amount := int(text)) > U64_MAX:
         raise ValueError("an amount that is no 64-bit number")
     return TokenBalance(
         account_index=_index(found.account_index, keys),

@@ -187,9 +187,9 @@ def _cancel(exchange: Exchange, command: CancelBookOrder) -> Decision | BookRefu
 def _end(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Decision | BookRefused:
     if order is None:
         return BookRefused(BookRefusal.ORDER_UNKNOWN)
-    if order.state is OrderStatus.DONE:
+    if order.state is OrderStatus.FILLED:
         return BookRefused(BookRefusal.ORDER_DONE, order)
-    if order.state is OrderStatus.CANCEL:
+    if order.state is OrderStatus.CANCELLED:
         return BookRefused(BookRefusal.ORDER_CANCELLED, order)
     return (_cancelled(exchange, order, reason),)
 

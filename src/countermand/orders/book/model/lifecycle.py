@@ -31,21 +31,21 @@ TRANSITIONS: Final[Mapping[OrderStatus, _Moves]] = MappingProxyType(
         # A stop order stays here until a trade triggers it; any other order is opened in the turn that placed it.
         OrderStatus.PENDING: {
             StopTriggered: OrderStatus.PENDING,
-            BookOrderOpened: OrderStatus.WAIT,
-            BookOrderCancelled: OrderStatus.CANCEL,
+            BookOrderOpened: OrderStatus.OPEN,
+            BookOrderCancelled: OrderStatus.CANCELLED,
         },
-        OrderStatus.WAIT: {
-            BookOrderRested: OrderStatus.WAIT,
-            Traded: ByRest(none=OrderStatus.DONE, some=OrderStatus.WAIT),
-            BookOrderReduced: OrderStatus.WAIT,
-            BookOrderCancelled: OrderStatus.CANCEL,
+        OrderStatus.OPEN: {
+            BookOrderRested: OrderStatus.OPEN,
+            Traded: ByRest(none=OrderStatus.FILLED, some=OrderStatus.OPEN),
+            BookOrderReduced: OrderStatus.OPEN,
+            BookOrderCancelled: OrderStatus.CANCELLED,
         },
-        OrderStatus.DONE: {},
-        OrderStatus.CANCEL: {},
+        OrderStatus.FILLED: {},
+        OrderStatus.CANCELLED: {},
     }
 )
 
-LIVE: Final = (OrderStatus.PENDING, OrderStatus.WAIT)
+LIVE: Final = (OrderStatus.PENDING, OrderStatus.OPEN)
 
 
 def place(event: BookOrderPlaced, at: Instant) -> BookOrder:
@@ -79,12 +79,12 @@ def evolve(order: BookOrder, event: OrderEvent, at: Instant) -> BookOrder:
 
 
 def is_resting(order: BookOrder) -> bool:
-    return order.state is OrderStatus.WAIT and order.rank is not None
+    return order.state is OrderStatus.OPEN and order.rank is not None
 
 
 def is_entering(order: BookOrder) -> bool:
     """It is on its way through the book, and meets more makers than one turn serves."""
-    return order.state is OrderStatus.WAIT and order.rank is None
+    return order.state is OrderStatus.OPEN and order.rank is None
 
 
 def waits_to_be_opened(order: BookOrder) -> bool:

@@ -41,11 +41,13 @@ class Kind(Enum):
 
 
 class OrderStatus(Enum):
+    """The values are the words of stored rows, which stay as old databases have them. Dialects have their own."""
+
     PENDING = "pending"
     """Not in the book yet: it has just been accepted, or it is a stop order that nothing triggered."""
-    WAIT = "wait"
-    DONE = "done"
-    CANCEL = "cancel"
+    OPEN = "wait"
+    FILLED = "done"
+    CANCELLED = "cancel"
 
 
 class CancelReason(Enum):

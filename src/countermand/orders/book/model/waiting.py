@@ -21,7 +21,7 @@ def waits_for(order: BookOrder, last: Ticks | None) -> BookWaiting | None:
     match order.state:
         case OrderStatus.PENDING:
             return BookWaiting.STOP_PRICE if _waits_for_a_trade(order, last) else BookWaiting.TURN
-        case OrderStatus.WAIT:
+        case OrderStatus.OPEN:
             return BookWaiting.COUNTERPARTY if order.rank is not None else BookWaiting.TURN
     return None
 

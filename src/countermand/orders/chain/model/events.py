@@ -31,7 +31,7 @@ class LimitFilled(Struct, frozen=True, kw_only=True):
 
 
 class LimitCancelled(Struct, frozen=True, kw_only=True):
-    """By its maker, or by anybody once it had expired. `dust`: by a keeper, since too little was left."""
+    """By its maker, or by any wallet once it had expired. `dust`: by a keeper, since too little was left."""
 
     order: Address
     dust: bool = False
