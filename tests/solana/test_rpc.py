@@ -10,7 +10,7 @@ import base58
 import pytest
 from solders.pubkey import Pubkey
 
-from countermand.solana.port import AccountInfo, ChainUnavailable, SignatureStatus
+from countermand.solana.port import AccountInfo, ChainUnavailable, QuestionRefused, SignatureStatus
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from tests.solana.chain_support import address, another_signature, payment, signature_of, wallet
@@ -237,6 +237,15 @@ async def test_fees_come_oldest_first() -> None:
         with pytest.raises(ValueError, match="129 addresses"):
             await chain.recent_prioritization_fees([SYSTEM_PROGRAM] * 129)
     assert node.questions("getRecentPrioritizationFees") == [[[SYSTEM_PROGRAM]]]
+
+
+@pytest.mark.parametrize(("code", "stays"), [(-32601, True), (-32000, True), (-32005, False), (429, False)])
+async def test_fees_that_a_node_never_tells_are_told_apart(code: int, stays: bool) -> None:
+    node = ScriptedNode({"getRecentPrioritizationFees": {"code": code, "message": "not available on this plan"}})
+    async with scripted(node) as chain:
+        with pytest.raises(ChainUnavailable, match="not available") as refused:
+            await chain.recent_prioritization_fees([])
+    assert isinstance(refused.value, QuestionRefused) is stays
 
 
 @pytest.mark.parametrize("code", [-32002, -32003])
