@@ -1,6 +1,7 @@
 """An index that does not come to know what landed."""
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,6 +10,8 @@ import pytest
 from countermand.kernel.ports import Unavailable
 from countermand.orders.chain import index as index_module
 from countermand.orders.chain.index import ChainIndex
+from countermand.orders.chain.landed import PROGRAMS
+from countermand.orders.chain.ports import OrderWithTrades
 from countermand.values.identity import Address, Signature
 
 AT = Address("somewhere")
@@ -19,6 +22,9 @@ class Stub:
 
     async def last_at(self, address: Address) -> str:
         return f"known of {address}"
+
+    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[OrderWithTrades]:
+        return ()
 
     async def record(self, _landed: object, _epoch: int) -> None: ...
 
@@ -51,6 +57,21 @@ class Newest:
 
     async def newest(self) -> Signature:
         return self.signature
+
+
+async def test_all_that_a_list_lacks_is_looked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+
+    async def looks(following: object, _patience_s: int) -> bool:
+        looked.append(following)
+        return True
+
+    index = late(monkeypatch, is_own=False)
+    monkeypatch.setattr(index_module._Following, "caught_up", looks)
+    assert await index.open_at([AT]) == {}
+    assert await index.unknown([AT, Address("elsewhere")]) == []
+    assert await index.unknown([]) == []
+    assert len(looked) == 2 * len(PROGRAMS)
 
 
 @pytest.fixture

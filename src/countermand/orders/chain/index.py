@@ -66,6 +66,12 @@ class ChainIndex:
         await self._fresh()
         return await self._store.last_at(address)
 
+    async def unknown(self, addresses: Sequence[Address]) -> list[Address]:
+        if not addresses:
+            return []
+        await self._fresh()
+        return [each for each in addresses if await self._store.last_at(each) is None]
+
     async def _fresh(self) -> None:
         if not await self.caught_up() and self._is_own:
             raise Unavailable("the index of orders on the chain is late")
