@@ -235,6 +235,7 @@ class RpcChain:
             found = await self._ask("getRecentPrioritizationFees", [list(addresses)], shapes.read_fees, _SMALL)
         except ChainUnavailable as problem:
             if stays(problem):
+                self.answers = True  # A plan without this one question; a node that refuses all is seen by the next.
                 raise QuestionRefused(str(problem)) from problem
             raise
         return [each.prioritization_fee for each in sorted(found, key=lambda each: each.slot)]
