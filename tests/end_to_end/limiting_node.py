@@ -42,6 +42,8 @@ class LimitingNode:
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
         asked = json.loads(body)
+        if isinstance(asked, list):
+            return 400, b"no batches"
         method: str = asked["method"]
         with self._lock:
             self.asked.append(method)

@@ -328,6 +328,8 @@ def test_a_round_gives_its_worth_less_three_percent_at_least(frozen: Venue, plan
     assert "(300 basis points beyond the current prices)" in reason
     assert shown["waitsFor"] == f"a swap of round 1 of 3 failed ({reason}); next try in 1 s of the venue's clock"
     assert (shown["waiting"]["for"], shown["waiting"]["reason"]) == ("pause", reason)
+    (listed,) = [each for each in frozen.ask("GET", "/sandbox/orders?family=dca").ok()["orders"] if each["id"] == order]
+    assert (listed["waitsFor"], listed["waiting"]) == (shown["waitsFor"], shown["waiting"])
     frozen.pool(USDC, impact_bps=200)
     frozen.advances(1)
     frozen.settles()

@@ -1,9 +1,12 @@
 """Both families whose orders live on the chain, over a node in another process: what serves Jupiter's own programs."""
 
 import time
+from base64 import b64decode
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from solders.compute_budget import set_compute_unit_price
 
 from countermand.orders.limit.model.order import LimitTerms, Unsigned
 from countermand.orders.limit.service import LimitService
@@ -18,11 +21,15 @@ from countermand.values.identity import Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
 from countermand_simulator.untold import NothingTold
+from tests.end_to_end.limit_trader import LimitTrader
+from tests.end_to_end.limiting_node import limiting_node
+from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader, signed
-from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue
+from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue, running_venue
 from tests.orders.recurring.stage import Drawer
 
 PATIENCE_MS = 2_000
+FEES = "getRecentPrioritizationFees"
 
 
 class WallClock:
@@ -129,3 +136,22 @@ async def test_a_recurring_order(node: RpcChain, alice: Trader, buys: str) -> No
     assert (await executes(builds, alice, unsigned_text(cancel.message))).error is None
     assert (await orders.open_orders(wallet, 1)).orders == ()
     assert alice.holds(USDC) == 1_000_000_000
+
+
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_a_node_that_does_not_tell_fees(venue: Venue, alice: Trader, tmp_path: Path, *, forbidden: bool) -> None:
+    """`auto` is what it is on the embedded chain, and the log tells the question once."""
+    limit = LimitTrader(venue, alice).places(1 * SOL, USDC)
+    recurring, _ = Saver(venue, alice.key).opens(200 * USDC, JUP)
+    with limiting_node(f"{venue.url}/rpc") as node:
+        if forbidden:
+            node.forbids = {FEES}
+        else:
+            node.refuses, node.code = {FEES: "Method not found"}, -32601
+        with running_venue(tmp_path, "--no-sandbox", "--chain", "rpc", "--rpc-url", node.url) as over_a_node:
+            for _ in range(2):
+                (cancel,) = LimitTrader(over_a_node, alice).builds_cancels(limit)
+            assert bytes(set_compute_unit_price(15_406).data) in b64decode(cancel)
+            cancel = Saver(over_a_node, alice.key).asks_to_cancel(recurring).ok()["transaction"]
+            assert bytes(set_compute_unit_price(200_000).data) in b64decode(cancel)
+        assert len([line for line in (tmp_path / "log").read_text().splitlines() if FEES in line]) == 1

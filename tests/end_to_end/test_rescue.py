@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.compute_budget import set_compute_unit_price
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
@@ -609,6 +610,14 @@ def test_a_node_that_takes_no_transactions_is_told_soon_in_its_words(
     again = owner.rescues()
     assert (again.status, again.ends) == (0, ["rescued"])
     assert [signature_in(each) for each in node.sent] == [run.report["ended"][0]["signature"]], "the very same"
+
+
+def test_a_node_that_does_not_tell_fees_gets_a_fixed_price(owner: Owner, node: LimitingNode) -> None:
+    owner.sells(10 * USDC, JUP)
+    node.forbids = {"getRecentPrioritizationFees"}
+    assert owner.rescues().ends == ["rescued"]
+    (sent,) = node.sent
+    assert bytes(set_compute_unit_price(200_000).data) in b64decode(sent)
 
 
 @pytest.mark.usefixtures("hasty")

@@ -96,6 +96,30 @@ def test_a_swap_below_its_minimum_says_by_how_much(venue: Venue, alice: Trader) 
     assert line["reason"] == shown["timeline"][3]["reason"]
 
 
+def test_a_list_says_why_each_fill_failed(venue: Venue, alice: Trader) -> None:
+    """The newest failure of each, as the order alone says it."""
+    for slippage, price in ((100, 200), (50, 200), (100, 300)):
+        alice.places(single(sell=1 * SOL, above=price, slippage_bps=slippage))
+    venue.freezes()
+    impact(venue, 130)
+    venue.price(SOL, "200")
+    venue.settles()
+    impact(venue, 140)
+    venue.advances(1)
+    venue.settles()
+    impact(venue, 0)
+    found = listed(venue, f"?wallet={alice.wallet}")
+    alone = [inspected(venue, each["id"]) for each in found]
+    assert found == [{name: value for name, value in each.items() if name != "timeline"} for each in alone]
+    assert [each["waitsFor"].partition(", ")[0] for each in found] == [
+        "triggers at ≥ 300",
+        "its last fill failed (the swap would give 197.2 USDC",
+        "its last fill failed (the swap would give 197.2 USDC",
+    ]
+    assert "minimum 199" in found[1]["waitsFor"]
+    assert "minimum 198" in found[2]["waitsFor"]
+
+
 def test_a_swap_that_failed_on_the_chain_says_with_which_error(venue: Venue, alice: Trader) -> None:
     """A4."""
     order = alice.places(single(sell=1 * SOL, above=200))

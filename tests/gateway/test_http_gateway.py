@@ -46,7 +46,7 @@ def a_gateway(
     faults: GatewayFaults | None = None,
     settings: Settings | None = None,
     body_seconds_max: float | None = None,
-    begins: Callable[[], Awaitable[None]] = at_once,
+    begins: Callable[[], Awaitable[str | None]] = at_once,
 ) -> HttpGateway:
     app = new_app()
     for path in (ORDERS, "/trigger/v2/vault/register", "/trigger/v2/orders/{id}", "/price/v3", "/sandbox/clock"):
@@ -329,9 +329,10 @@ async def test_what_a_reset_replaces_waits_for_its_end(path: str, waits: bool) -
     resetting = asyncio.Event()
     begun = list[bool]()
 
-    async def begins() -> None:
+    async def begins() -> str | None:
         begun.append(True)
         await resetting.wait()
+        return None
 
     asking = asyncio.create_task(ask(a_gateway(begins=begins), "GET", path))
     await asyncio.sleep(0)
@@ -340,6 +341,26 @@ async def test_what_a_reset_replaces_waits_for_its_end(path: str, waits: bool) -
     assert asking.done() is not waits
     resetting.set()
     assert (await asking).status == (200 if waits else 500)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (ORDERS, {"error": "a half"}),
+        ("/trigger/v1/createOrder", {"error": "a half", "code": 503}),
+        ("/recurring/v1/createOrder", {"code": 503, "error": "a half", "status": "Service Unavailable"}),
+        ("/sapi/v1/orders", {"status": "error", "message": "a half", "payload": ""}),
+        ("/price/v3", {"error": "a half"}),
+        ("/admin/keys", {"error": {"code": "unavailable", "message": "a half"}}),
+        ("/sandbox/clock", None),
+    ],
+)
+async def test_a_half_of_a_sandbox_answers_only_itself(path: str, body: dict[str, object] | None) -> None:
+    async def begins() -> str | None:
+        return "a half"
+
+    reply = await ask(a_gateway(begins=begins), "GET", path)
+    assert (reply.status, reply.json) == ((503, body) if body else (200, reply.json))
 
 
 # Headers of the gateway

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from countermand.kernel.ports import Unavailable
 from countermand.sandbox.changes import RunningChanges
 
 
@@ -65,3 +66,18 @@ async def test_a_change_that_fails_holds_up_nothing() -> None:
         await told.change("no such name")
     told.ends["reset"].set()
     await told.reset()
+
+
+async def test_after_a_half_nothing_goes_on_but_another_replacement() -> None:
+    changes = RunningChanges()
+    changes.cut_short = "a half"
+    assert changes.half_because() == "a half"
+    for refused in (changes.one(), changes.of_everything()):
+        with pytest.raises(Unavailable, match="a half"):
+            async with refused:
+                pass
+    async with changes.replacing():
+        assert changes.half_because() is None
+        changes.cut_short = None
+    async with changes.one():
+        assert changes.half_because() is None

@@ -10,11 +10,11 @@ import base58
 import pytest
 from solders.pubkey import Pubkey
 
-from countermand.solana.port import AccountInfo, ChainUnavailable, SignatureStatus
+from countermand.solana.port import AccountInfo, ChainUnavailable, QuestionRefused, SignatureStatus
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from tests.solana.chain_support import address, another_signature, payment, signature_of, wallet
-from tests.solana.rpc_node import ScriptedNode, scripted
+from tests.solana.rpc_node import Asked, ScriptedNode, http, scripted
 
 BLOCKHASH = str(Pubkey(b"b" * 32))
 RAW = payment(wallet(1), address(wallet(2)), 7, BLOCKHASH)
@@ -237,6 +237,26 @@ async def test_fees_come_oldest_first() -> None:
         with pytest.raises(ValueError, match="129 addresses"):
             await chain.recent_prioritization_fees([SYSTEM_PROGRAM] * 129)
     assert node.questions("getRecentPrioritizationFees") == [[[SYSTEM_PROGRAM]]]
+
+
+@pytest.mark.parametrize(("code", "stays"), [(-32601, True), (-32000, True), (-32005, False), (429, False)])
+async def test_fees_that_a_node_never_tells_are_told_apart(code: int, stays: bool) -> None:
+    node = ScriptedNode({"getRecentPrioritizationFees": {"code": code, "message": "not available on this plan"}})
+    async with scripted(node) as chain:
+        with pytest.raises(ChainUnavailable, match="not available") as refused:
+            await chain.recent_prioritization_fees([])
+    assert isinstance(refused.value, QuestionRefused) is stays
+
+
+@pytest.mark.parametrize(("status", "answers"), [("403 Forbidden", True), ("503 Service Unavailable", False)])
+async def test_a_node_whose_plan_has_no_fees_is_there(status: str, answers: bool) -> None:
+    async def refuses(_asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(b"not available on this plan", status))
+
+    async with scripted(ScriptedNode(behaviour=refuses)) as chain:
+        with pytest.raises(ChainUnavailable) as refused:
+            await chain.recent_prioritization_fees([])
+        assert (chain.answers, isinstance(refused.value, QuestionRefused)) == (answers, answers)
 
 
 @pytest.mark.parametrize("code", [-32002, -32003])

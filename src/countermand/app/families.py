@@ -83,8 +83,11 @@ class UnitPrices(Struct, frozen=True):
     recurring: int | None = None
 
 
-EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
-"""As in the published transactions: no others compete on the embedded chain."""
+_LIMIT_UNIT_PRICE: Final = 15_406
+_RECURRING_UNIT_PRICE: Final = 200_000
+"""As in the published transactions. A node that does not tell recent fees leaves nothing better."""
+EMBEDDED_UNIT_PRICES: Final = UnitPrices(_LIMIT_UNIT_PRICE, _RECURRING_UNIT_PRICE)
+"""No others compete on the embedded chain."""
 
 
 class Families(Struct, frozen=True):
@@ -182,8 +185,8 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
 
 def _on_chain_services(infra: Infrastructure, blockhashes: RecentBlockhash, unit_prices: UnitPrices) -> OnChainServices:
     chain, clock = infra.chain, infra.clock
-    limit_builder = TransactionBuilder(chain, chain, blockhashes, unit_prices.limit)
-    recurring_builder = TransactionBuilder(chain, chain, blockhashes, unit_prices.recurring)
+    limit_builder = TransactionBuilder(chain, chain, blockhashes, unit_prices.limit, _LIMIT_UNIT_PRICE)
+    recurring_builder = TransactionBuilder(chain, chain, blockhashes, unit_prices.recurring, _RECURRING_UNIT_PRICE)
     patience_ms = infra.settings.confirm_timeout_ms
     orders = ClientTransactions(infra.stores.builds, ChainLanding(chain), clock, patience_ms)
 

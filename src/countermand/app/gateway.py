@@ -54,6 +54,7 @@ class GatewayExtensions(Struct, frozen=True):
 
     rpc: tuple[RpcResource, SocketHub] | None
     missing: Callable[[], Sequence[str]]
+    not_ready_because: Callable[[], str | None] = lambda: None
     liquidity_usd: int = 0
     no_creates: str | None = None
     mount: Callable[[FalconApp], None] = lambda _: None
@@ -74,7 +75,7 @@ def build_gateway(families: Families, extensions: GatewayExtensions) -> HttpGate
     extensions.operator(app, authenticator)
     operations.mount(
         app,
-        not_ready_because=_first(infra.reachable.reason, _loading(families)),
+        not_ready_because=_first(infra.reachable.reason, extensions.not_ready_because, _loading(families)),
         missing=extensions.missing,
         documents={
             "trigger-v2": trigger_openapi.openapi,

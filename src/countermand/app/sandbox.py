@@ -188,6 +188,7 @@ def _assembled(
     extensions = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
+        not_ready_because=sandbox.not_whole_because,
         liquidity_usd=LIQUIDITY_USD,
         mount=lambda app: _mount(app, endpoints, console, swaps),
         around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults, sandbox.until_whole),

@@ -16,7 +16,15 @@ from countermand.inspection.on_chain import ChainOrders
 from countermand.inspection.queries import QueryRefused, limit_in, refused_choice, shown
 from countermand.inspection.timelines import shown_timeline
 from countermand.inspection.waiting import book_waiting, dca_waiting, trigger_waiting
-from countermand.inspection.wording import PriceOf, book_waits_for, dca_waits_for, ticks_text, trigger_waits_for
+from countermand.inspection.wording import (
+    FILL_FAILED,
+    ROUND_POSTPONED,
+    PriceOf,
+    book_waits_for,
+    dca_waits_for,
+    ticks_text,
+    trigger_waits_for,
+)
 from countermand.kernel.ports import Unavailable
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol
@@ -27,13 +35,16 @@ from countermand.orders.chain.inspection import ChainInspection
 from countermand.orders.chain.model.order import ChainFamily
 from countermand.orders.chain.model.order import ChainOrderState as ChainState
 from countermand.orders.dca.inspection import DcaInspection
+from countermand.orders.dca.model import waiting as dca
 from countermand.orders.dca.model.lifecycle import next_fill_at
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.model.order import State as DcaOrderState
 from countermand.orders.trigger.inspection import TriggerInspection
+from countermand.orders.trigger.model import waiting as trigger
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.orders.vaults.model.order import Phase
+from countermand.orders.vaults.model.waiting import Waiting
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text, dollars
@@ -172,9 +183,7 @@ class OrderInspector:
             return None
         group, timeline = found.order, found.timeline
         lacks = await self._lacks(group.progress.attempt if group.state is TriggerState.DEPOSITING else None)
-        words = trigger_waits_for(group, timeline, self._price_of, self._now(), lacks)
-        waiting = trigger_waiting(group, timeline, self._price_of, lacks)
-        return _trigger_order(group) | {"timeline": shown_timeline(timeline), "waitsFor": words, "waiting": waiting}
+        return self._shown_trigger(group, timeline, self._now(), lacks) | {"timeline": shown_timeline(timeline)}
 
     async def _lacks(self, deposit: Attempt | None) -> str | None:
         """Why a deposit cannot land now. A chain that is silent says nothing."""
@@ -190,15 +199,17 @@ class OrderInspector:
         if wanted.state is not None:
             states = [state for state in TriggerState if display_state(state).value == wanted.state]
         groups = await self._trigger.orders(wanted.owner, states, limit)
+        pausing = [each for each in groups if trigger.waits_for(each) is Waiting.PAUSE]
+        failures = await self._trigger.newest(pausing, FILL_FAILED)
         now = self._now()
-        return [
-            _trigger_order(each)
-            | {
-                "waitsFor": trigger_waits_for(each, (), self._price_of, now),
-                "waiting": trigger_waiting(each, (), self._price_of, None),
-            }
-            for each in groups
-        ]
+        return [self._shown_trigger(each, _all_of(failures.get(each.id)), now) for each in groups]
+
+    def _shown_trigger(
+        self, group: OrderGroup, timeline: Sequence[TimelineEntry], now: Instant, lacks: str | None = None
+    ) -> Shown:
+        words = trigger_waits_for(group, timeline, self._price_of, now, lacks)
+        waiting = trigger_waiting(group, timeline, self._price_of, lacks)
+        return _trigger_order(group) | {"waitsFor": words, "waiting": waiting}
 
     async def _dca_order(self, order_id: OrderId) -> Shown | None:
         found = await self._dca.order(order_id)
@@ -219,9 +230,11 @@ class OrderInspector:
         states = None
         if wanted.state is not None:
             states = [state for state in DcaOrderState if DCA[state].value == wanted.state]
-        now = self._now()
         orders = await self._dca.orders(wanted.owner, states, limit)
-        return [self._shown_dca(each, (), now) for each in orders]
+        pausing = [each for each in orders if dca.waits_for(each) is Waiting.PAUSE]
+        failures = await self._dca.newest(pausing, ROUND_POSTPONED)
+        now = self._now()
+        return [self._shown_dca(each, _all_of(failures.get(each.id)), now) for each in orders]
 
     async def _book_order(self, which: BookOrderId | str) -> Shown | None:
         found = await self._book.order(which)
@@ -241,6 +254,10 @@ class OrderInspector:
         last = lasts[market.symbol]
         words, waiting = book_waits_for(order, market, last), book_waiting(order, market, last)
         return _book_order(order, market) | {"waitsFor": words, "waiting": waiting}
+
+
+def _all_of(newest: TimelineEntry | None) -> Sequence[TimelineEntry]:
+    return () if newest is None else (newest,)
 
 
 def _trigger_order(group: OrderGroup) -> Shown:

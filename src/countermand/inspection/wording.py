@@ -24,10 +24,8 @@ from countermand.values.quantities import UsdPrice, decimal_text, dollars
 from countermand.values.timeline import TimelineEntry
 
 PriceOf = Callable[[Mint], UsdPrice | None]
-_FAILED: Final = (
-    trigger_journal.EVENTS.name_of_type(FillFailed),
-    dca_journal.EVENTS.name_of_type(RoundPostponed),
-)
+FILL_FAILED: Final = trigger_journal.EVENTS.name_of_type(FillFailed)
+ROUND_POSTPONED: Final = dca_journal.EVENTS.name_of_type(RoundPostponed)
 
 WORDS: Final = {
     Waiting.DEPOSIT: "its deposit has not landed",
@@ -46,7 +44,7 @@ IN_OTHER_WORDS: Final = (Waiting.PRICE, Waiting.ROUND, Waiting.PAUSE)
 def trigger_waits_for(
     group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant, lacks: str | None = None
 ) -> str | None:
-    """None: for nothing. `timeline` may be empty, if it was not looked up. `lacks`: why its deposit cannot land now."""
+    """None: for nothing. `timeline`: at least its newest failure. `lacks`: why its deposit cannot land now."""
     waiting = trigger_waiting.waits_for(group)
     if waiting is Waiting.DEPOSIT and lacks is not None:
         return f"{WORDS[waiting]}: {lacks}"
@@ -85,7 +83,7 @@ def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Inst
 
 def failure_of(timeline: Sequence[TimelineEntry]) -> str | None:
     """Why the newest fill, or try of a round, failed, if one did."""
-    return next((entry.reason for entry in reversed(timeline) if entry.event in _FAILED), None)
+    return next((entry.reason for entry in reversed(timeline) if entry.event in (FILL_FAILED, ROUND_POSTPONED)), None)
 
 
 def dca_waits_for(

@@ -46,6 +46,8 @@ ASKED_AT_ONCE: Final = 4
 _PROGRAMS: Final = {OrderFamily.LIMIT: limit_order, OrderFamily.DCA: dca}
 RENEW_POLL_MS: Final = 1_000
 _TOLD_MAX: Final = 20
+_UNTOLD_PRICE: Final = 200_000
+"""Micro-lamports per compute unit, where a node does not tell recent fees: as Recurring v1 has it."""
 
 T = TypeVar("T")
 
@@ -248,7 +250,7 @@ class Rescue:
     async def _price(self, transactions: Sequence[CancelTransaction]) -> int:
         if self.unit_price is not None or not transactions:
             return self.unit_price or 0
-        builder = TransactionBuilder(self.chain, self.chain, self.blockhashes)
+        builder = TransactionBuilder(self.chain, self.chain, self.blockhashes, untold_price=_UNTOLD_PRICE)
         return await builder.price([Named(address) for each in transactions for address in each.writes()])
 
     async def prepared(self, transaction: CancelTransaction, price: int) -> Prepared:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from countermand.kernel.ports import Unavailable
+
 
 class RunningChanges:
     """A change that went on through a reset would leave a half of itself in the new sandbox."""
@@ -15,11 +17,14 @@ class RunningChanges:
         self._none.set()
         self._whole = asyncio.Event()
         self._whole.set()
+        self.cut_short: str | None = None
+        """What failed half way through a replacement, for users. Until one succeeds nothing else goes on."""
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Begins once nothing replaces the sandbox."""
+        """Begins once nothing replaces the sandbox. Raises `Unavailable` if a half of it was replaced."""
         async with self._turn:
+            self._refuse_halves()
             self._under_way += 1
             self._none.clear()
         try:
@@ -35,20 +40,37 @@ class RunningChanges:
 
     @asynccontextmanager
     async def of_everything(self) -> AsyncIterator[None]:
-        """Begins once all changes have ended; the next ones wait until it has."""
-        async with self._turn:
-            await self._none.wait()
+        """Begins once all changes have ended; the next ones wait until it has. May raise `Unavailable`, like `one`."""
+        async with self._alone():
+            self._refuse_halves()
             yield
 
     @asynccontextmanager
     async def replacing(self) -> AsyncIterator[None]:
-        """The same, and meanwhile the sandbox is not whole: prices, chain and orders are replaced one by one."""
-        async with self.of_everything():
+        """Alone, too, and meanwhile the sandbox is not whole: prices, chain and orders are replaced one by one.
+
+        What begins sets `cut_short` before the first of them, and clears it after the last.
+        """
+        async with self._alone():
             self._whole.clear()
             try:
                 yield
             finally:
                 self._whole.set()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        async with self._turn:
+            await self._none.wait()
+            yield
+
+    def half_because(self) -> str | None:
+        """`cut_short`, unless the sandbox is being replaced again."""
+        return self.cut_short if self._whole.is_set() else None
+
+    def _refuse_halves(self) -> None:
+        if self.cut_short is not None:
+            raise Unavailable(self.cut_short)
 
     async def until_whole(self, patience_s: float) -> None:
         """Returns once the sandbox is not being replaced, or after so long."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from countermand.gateway.areas import ELSEWHERE, area_of, changes_something
 from countermand.gateway.asgi import App, Event, Receive, Scope, Send
-from countermand.gateway.shapes import refused_before
+from countermand.gateway.shapes import refused_before, shaped
 
 LIMITED: Final = "[API Gateway] Too many requests"
 
@@ -35,26 +35,29 @@ class GatewayFaults(Struct):
         return True
 
 
-async def at_once() -> None:
+async def at_once() -> str | None:
     """Of a sandbox that is never replaced."""
+    return None
 
 
 class FaultyApp:
     """An ASGI app around another, which stands behind the gateway: a request came in whole, and its key was good.
 
-    `begins` returns when the sandbox is whole: while it is replaced, a request would find a half of it.
+    `begins` returns when the sandbox is whole: while it is replaced, a request would find a half of it. If that was cut
+    short, it returns why, and only the sandbox's own endpoints answer.
     """
 
-    def __init__(self, app: App, faults: GatewayFaults, begins: Callable[[], Awaitable[None]] = at_once) -> None:
+    def __init__(self, app: App, faults: GatewayFaults, begins: Callable[[], Awaitable[str | None]] = at_once) -> None:
         self._app = app
         self._faults = faults
         self._begins = begins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         area = area_of(scope["path"]) if scope["type"] == "http" else ELSEWHERE
-        if area is not ELSEWHERE:
-            await self._begins()
-        if not area.dialect:
+        not_whole = None if area is ELSEWHERE else await self._begins()
+        if not_whole is not None and not area.sandbox:
+            await shaped(scope["path"], 503, not_whole).send(send)
+        elif not area.dialect:
             await self._app(scope, receive, send)
         elif self._faults.limits_this_request():
             await refused_before(scope["path"], 429, LIMITED).send(send)

@@ -38,6 +38,7 @@ from countermand.services.tokens import Token, TokenRegistry
 from countermand.settings import SEED_MAX
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
+from countermand.solana.port import ChainUnavailable
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
 from countermand.stored_rows import UNREADABLE, check, unreadable
 from countermand.values.identity import Address, Mint
@@ -50,6 +51,10 @@ _FIRST_PRICE_TRIES: Final = 20
 _FIRST_PRICE_PAUSE_S: Final = 0.5
 _REPLACED_S: Final = 10
 """So long a request waits for a reset to end."""
+_EMPTIED_S: Final = 5
+"""So long a reset that fails half way is tried again."""
+_AGAIN_S: Final = 0.5
+CUT_SHORT: Final = "a {} of this sandbox was cut short; send it again, or start the venue again"
 _SETTINGS: Final = "sandbox_settings"
 CLOCK: Final = "clock"
 _CLOCK_DECODER: Final = msgspec.json.Decoder(ClockSetting)
@@ -322,9 +327,16 @@ class Sandbox:
 
     # --- an empty venue again
 
-    async def until_whole(self) -> None:
-        """Returns when nothing replaces the sandbox, or after some time: then the shards say that they are loading."""
+    async def until_whole(self) -> str | None:
+        """Returns when nothing replaces the sandbox, or after some time: then the shards say that they are loading.
+
+        What was cut short, if a half of it was replaced.
+        """
         await self.changes.until_whole(_REPLACED_S)
+        return self.not_whole_because()
+
+    def not_whole_because(self) -> str | None:
+        return self.changes.half_because()
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed and the snapshots is forgotten; epochs and slots go on rising."""
@@ -340,12 +352,29 @@ class Sandbox:
         await self._deps.prices.settled()
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
-        # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
-        await self._deps.store.set(RESETTING, msgspec.json.encode(seed))
-        await self.while_nothing_is_written(lambda: self._empty(seed))
+        self.changes.cut_short = CUT_SHORT.format("reset")
+        await self._emptied(seed)
         self.seed = seed
         self._deps.ids.reseed(seed)
         await self.begin()
+        self.changes.cut_short = None
+
+    async def _emptied(self, seed: int | None) -> None:
+        """Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
+
+        What may pass is tried again, for some seconds.
+        """
+        give_up_at = self._deps.clock.elapsed_ms() + 1000 * _EMPTIED_S
+        while True:
+            try:
+                await self._deps.store.set(RESETTING, msgspec.json.encode(seed))
+                await self.while_nothing_is_written(lambda: self._empty(seed))
+                return
+            except (Unavailable, CommitUnknown, ChainUnavailable) as lost:
+                if self._deps.clock.elapsed_ms() >= give_up_at:
+                    raise
+                _log.warning("a reset was cut short, again in a moment", reason=str(lost))
+            await asyncio.sleep(_AGAIN_S)
 
     async def while_nothing_is_written(self, replace: Callable[[], Awaitable[None]]) -> None:
         """All shards are loaded again after it."""

@@ -14,7 +14,16 @@ from countermand.kernel.clock import ClockSetting
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.sandbox.pool import Liquidity
 from countermand.sandbox.reading import SandboxRefused
-from countermand.sandbox.sandbox import CLOCK, LATEST, SEED, Sandbox, SandboxDependencies, stored_clock, stored_seed
+from countermand.sandbox.sandbox import (
+    CLOCK,
+    CUT_SHORT,
+    LATEST,
+    SEED,
+    Sandbox,
+    SandboxDependencies,
+    stored_clock,
+    stored_seed,
+)
 from countermand.sandbox.wire import FaultsWire
 from countermand.settings import SEED_MAX
 from countermand.solana.clockwork import CEILING_AHEAD_SLOTS
@@ -138,6 +147,7 @@ class Snapshots:
             # A restored seed does not give the ids again that were given after the snapshot.
             deps.ids.reseed(self._sandbox.seed, deps.shard.epoch or 0)
             await self._sandbox.begin()
+            self._sandbox.changes.cut_short = None
 
     async def _restore(self, taken: SnapshotRow, body: SnapshotBody) -> None:
         self._sandbox.end_all()
@@ -150,7 +160,7 @@ class Snapshots:
         async def replace(epoch: LedgerEpoch, slot: int) -> None:
             beginning = self._beginning(taken, body, epoch, slot)
             try:
-                await self._store.restore(taken, beginning)
+                await self._stored(taken, beginning)
                 await self._sandbox.set_faults(FaultsWire())
                 self._deps.pool.liquidity.clear()
                 self._deps.pool.liquidity.update(body.liquidity)
@@ -158,6 +168,15 @@ class Snapshots:
                 await self._adopt_what_is_stored()
 
         await self._deps.chain.replace(replace)
+
+    async def _stored(self, taken: SnapshotRow, beginning: Beginning) -> None:
+        """From here on, a failure leaves a half. Of one whose answer was lost it is unknown."""
+        try:
+            await self._store.restore(taken, beginning)
+        except CommitUnknown:
+            self._sandbox.changes.cut_short = CUT_SHORT.format("restore")
+            raise
+        self._sandbox.changes.cut_short = CUT_SHORT.format("restore")
 
     def _beginning(self, taken: SnapshotRow, body: SnapshotBody, epoch: LedgerEpoch, slot: int) -> Beginning:
         deps, now = self._deps, Instant(taken.taken_at)

@@ -33,6 +33,10 @@ class ChainUnavailable(Exception):
     """The chain does not answer now. Nothing is known about what was asked; asking again is right."""
 
 
+class QuestionRefused(ChainUnavailable):
+    """The chain answers, but not this question: asking it again is of no use."""
+
+
 class LatestBlockhash(Struct, frozen=True):
     blockhash: Blockhash
     last_valid_block_height: int
@@ -176,7 +180,8 @@ class ChainRecords(Protocol):
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
         """What it took, in micro-lamports per compute unit, to write all these accounts in recent slots, oldest first.
 
-        One number a slot, 0 where it took nothing; it may be empty. At most `FEE_ADDRESSES_MAX` addresses.
+        One number a slot, 0 where it took nothing; it may be empty. At most `FEE_ADDRESSES_MAX` addresses. Raises
+        `QuestionRefused` where a node does not offer it.
         """
 
     async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:

@@ -39,6 +39,12 @@ BY_UUID: Final = f"{_BOOK_ORDER} o.uuid = $1"
 _STORY: Final = """
 SELECT seq, n, wallet, order_id, kind, body FROM events WHERE order_id = $1 ORDER BY seq DESC, n DESC LIMIT $2
 """
+_NEWEST: Final = """
+SELECT e.* FROM unnest($1::text[]) AS wanted (id), LATERAL (
+    SELECT seq, n, wallet, order_id, kind, body FROM events
+    WHERE order_id = wanted.id AND kind = $2 ORDER BY seq DESC, n DESC LIMIT 1
+) AS e
+"""
 
 
 class PostgresRecords:
@@ -65,6 +71,10 @@ class PostgresRecords:
     async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
         with asking():
             return _oldest_first(await self._pool.fetch(_STORY, order_id, limit))
+
+    async def newest(self, order_ids: Sequence[str], kind: str) -> Sequence[EventRow]:
+        with asking():
+            return _oldest_first(await self._pool.fetch(_NEWEST, order_ids, kind))
 
 
 def _oldest_first(rows: Sequence[asyncpg.Record]) -> Sequence[EventRow]:

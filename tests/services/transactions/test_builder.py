@@ -1,11 +1,13 @@
 """Blockhash, price and compute units, and how long they are believed."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from countermand.kernel.ports import Unavailable
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import UNITS_UNKNOWN, TransactionBuilder
-from countermand.solana.port import UNITS_MAX, Simulation
+from countermand.solana.port import UNITS_MAX, QuestionRefused, Simulation
 from countermand.solana.programs.compile import Budget
 from tests.dialects.limit_venue import BLOCKHASH, LAST_VALID_HEIGHT, StubChain
 
@@ -90,6 +92,15 @@ async def test_what_fails_now_gets_a_limit_that_is_enough() -> None:
 async def test_a_price_of_ones_own() -> None:
     stage = Stage(StubChain(fees=(1, 2, 3)), auto_price=15_406)
     assert await stage.builder.price([]) == 15_406
+
+
+async def test_a_node_that_never_tells_fees() -> None:
+    class Refusing(StubChain):
+        async def recent_prioritization_fees(self, addresses: Sequence[str]) -> Sequence[int]:
+            raise QuestionRefused(f"Method not found for {len(addresses)}")
+
+    chain = Refusing()
+    assert await TransactionBuilder(chain, chain, Stage(chain).blockhashes, untold_price=15_406).price([]) == 15_406
 
 
 async def test_a_chain_that_is_away() -> None:

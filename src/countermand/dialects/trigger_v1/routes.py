@@ -303,12 +303,13 @@ async def _open_rows(
     decimals = await context.limits.decimals_of(
         [mint for each in named for mint in (each.input_mint, each.output_mint)]
     )
+    unknown = await context.index.unknown([order.address for order in orders if order.address not in told])
     rows: list[OrderRow] = []
     for order in orders:
         known = told.get(order.address)
         if known is not None:
             rows.append(translate.from_told(known, decimals))
-        elif await context.index.last_at(order.address) is None:
+        elif order.address in unknown:
             rows.append(translate.from_open(order, decimals, await context.limits.opened_by(order)))
     return rows
 

@@ -53,6 +53,9 @@ class Histories(Protocol):
     async def last_at(self, address: Address) -> IndexedOrder | None:
         """The one that was opened last at an address."""
 
+    async def unknown(self, addresses: Sequence[Address]) -> Sequence[Address]:
+        """Those at which no order is known, neither an open one nor one that has ended."""
+
 
 class ChainIndexStore(ShardStore[ChainRows], Protocol):
     """Every method may raise `Unavailable`."""

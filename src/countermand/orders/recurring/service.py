@@ -205,12 +205,13 @@ class RecurringService:
         told = await self._index.open_at([address for address, _ in shown], with_failed=with_failed)
         named = (*(order for _, order in shown), *(each.order for each in told.values()))
         decimals = await self._decimals(mint for each in named for mint in (each.input_mint, each.output_mint))
+        unknown = await self._index.unknown([address for address, _ in shown if address not in told])
         orders: list[RecurringOrder] = []
         for address, order in shown:
             known = told.get(address)
             if known is not None:
                 orders.append(_told_order(known, decimals))
-            elif await self._index.last_at(address) is None:
+            elif address in unknown:
                 orders.append(_open_order(address, order, decimals, await self._opened_by(address, order)))
         return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS), len(found)), len(orders) < len(shown)
 

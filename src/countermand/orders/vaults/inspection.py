@@ -1,7 +1,7 @@
 """Orders in vaults as an operator looks at them: of any wallet, with all that ever happened to them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
@@ -42,6 +42,9 @@ class Stories(Protocol):
 
     async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
         """The newest events of an order, the oldest of them first."""
+
+    async def newest(self, order_ids: Sequence[str], kind: str) -> Sequence[EventRow]:
+        """The newest event of a kind of each order that has one, by one query."""
 
 
 class CommittedOrders(Protocol[Order_co]):
@@ -93,6 +96,15 @@ class VaultInspection(ABC, Generic[Order]):
         names = None if states is None else [state.value for state in states]
         bodies = await self._stored(wallet, names, limit)
         return [self._as_committed(self._decode_order(body)) for body in bodies]
+
+    async def newest(self, orders: Sequence[Order], event: str) -> Mapping[OrderId, TimelineEntry]:
+        """The newest event of this name of each order that has one, of those that had happened when it was read."""
+        if not orders:
+            return {}
+        versions = {order.id: order.version for order in orders}
+        rows = await self._stories.newest(list(versions), event)
+        found = ((OrderId(row.record.order_id), row.seq, self._decode_record(row.record.body)) for row in rows)
+        return {name: _entry(seq, each) for name, seq, each in found if each.version <= versions[name]}
 
 
 def _entry(seq: int, record: VaultRecord) -> TimelineEntry:

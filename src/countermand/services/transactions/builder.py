@@ -10,7 +10,15 @@ from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.clockwork import SLOT_MS
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND, SANITIZE_FAILURE
-from countermand.solana.port import FEE_ADDRESSES_MAX, UNITS_MAX, Blockhash, Chain, ChainRecords, Simulation
+from countermand.solana.port import (
+    FEE_ADDRESSES_MAX,
+    UNITS_MAX,
+    Blockhash,
+    Chain,
+    ChainRecords,
+    QuestionRefused,
+    Simulation,
+)
 from countermand.solana.programs.compile import Budget, unsigned_transaction
 from countermand.solana.tokens import found_token_address
 from countermand.solana.wire import MalformedTransaction
@@ -59,22 +67,34 @@ async def _simulated_once(
 
 
 class TransactionBuilder:
-    """All methods may raise `Unavailable`. `auto_price`, micro-lamports, if given, is used instead of recent fees."""
+    """All methods may raise `Unavailable`. `auto_price`, micro-lamports, if given, is used instead of recent fees.
+
+    `untold_price`: the same, where the node refuses to tell recent fees.
+    """
 
     def __init__(
-        self, chain: Chain, records: ChainRecords, blockhashes: RecentBlockhash, auto_price: int | None = None
+        self,
+        chain: Chain,
+        records: ChainRecords,
+        blockhashes: RecentBlockhash,
+        auto_price: int | None = None,
+        untold_price: int = 0,
     ) -> None:
         self._chain = chain
         self._records = records
         self._blockhashes = blockhashes
         self._auto_price = auto_price
+        self._untold_price = untold_price
 
     @asks_the_chain
     async def price(self, writes: Sequence[Address]) -> int:
         """`auto`: the 95th percentile of what it recently took to write these accounts, at most `AUTO_PRICE_MAX`."""
         if self._auto_price is not None:
             return self._auto_price
-        fees = sorted(await self._records.recent_prioritization_fees(writes[:FEE_ADDRESSES_MAX]))
+        try:
+            fees = sorted(await self._records.recent_prioritization_fees(writes[:FEE_ADDRESSES_MAX]))
+        except QuestionRefused:  # The adapter has told the log.
+            return self._untold_price
         if not fees:
             return 0
         # The nearest rank: the smallest that at least 95 of a hundred do not exceed.

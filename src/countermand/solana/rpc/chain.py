@@ -27,6 +27,7 @@ from countermand.solana.port import (
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
+    QuestionRefused,
     Signature,
     SignatureStatus,
     Simulation,
@@ -45,6 +46,7 @@ from countermand.solana.rpc.node import (
     NodeClient,
     NodeRefused,
     caught_up,
+    stays,
 )
 from countermand.solana.rpc.push import LandingBell, bell, websocket_url
 from countermand.solana.wire import read_transaction
@@ -229,7 +231,13 @@ class RpcChain:
             raise ValueError(f"{len(addresses)} addresses (max: {FEE_ADDRESSES_MAX})")
         for address in addresses:
             Pubkey.from_string(address)
-        found = await self._ask("getRecentPrioritizationFees", [list(addresses)], shapes.read_fees, _SMALL)
+        try:
+            found = await self._ask("getRecentPrioritizationFees", [list(addresses)], shapes.read_fees, _SMALL)
+        except ChainUnavailable as problem:
+            if stays(problem):
+                self.answers = True  # A plan without this one question; a node that refuses all is seen by the next.
+                raise QuestionRefused(str(problem)) from problem
+            raise
         return [each.prioritization_fee for each in sorted(found, key=lambda each: each.slot)]
 
     async def transactions(self, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
