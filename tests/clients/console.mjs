@@ -6,15 +6,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { chromium as playwright } from 'playwright-core';
-import { executablePath, unpacked } from './chromium.mjs';
+import { executablePath, says, serves, unpacked } from './chromium.mjs';
 
 const CALL_MS_MAX = 30_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const says = (line) => console.log(JSON.stringify(line));
-const { status, stdout, stderr, error } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' });
+const { status, stderr, error } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' });
 if (status !== 0) {
   says({ cannot: error?.message ?? stderr.trim() });
   process.exit(0);
@@ -27,8 +25,6 @@ writeFileSync(configuration, `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "
 ${['system-ui', 'sans-serif'].map((name) => family(name, ['Open Sans', 'DejaVu Sans'])).join('')}
 ${['ui-monospace', 'monospace'].map((name) => family(name, ['DejaVu Sans Mono', 'Liberation Mono', 'Open Sans'])).join('')}
 </fontconfig>`);
-const browser = await playwright.launch({ executablePath, env: { ...process.env, FONTCONFIG_FILE: configuration } });
-says({ version: stdout.trim() });
 
 const ask = async (base, method, path, body) => {
   const answer = await fetch(base + path, { method, headers: body && { 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
@@ -56,6 +52,7 @@ const tallSteps = async (page) => (await columnsOf(page, '--price')).filter((poi
 /** How many points of each column of the chart have this colour of the page. */
 const columnsOf = (page, colour) => page.evaluate((name) => {
   const canvas = document.querySelector('.chart-canvas td:nth-child(2) canvas');
+  if (!canvas?.width || !canvas.height) return []; // It is not drawn yet.
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
   const { data, width, height } = copy.getImageData(0, 0, canvas.width, canvas.height);
@@ -349,7 +346,9 @@ const scenarios = {
     });
     await page.reload();
     await until('the history', () => answered);
-    return until('steps', async () => (await tallSteps(page)) || null).catch(() => 0);
+    let steps = 0;
+    await until('all steps', async () => (steps = await tallSteps(page)) >= 20).catch(() => 0);
+    return steps;
   },
 
   /** Trades of one instant, which come while the chart shows their market. How many steps it draws of them. */
@@ -577,6 +576,13 @@ const scenarios = {
     await until('it takes a price', async () => (await ask(base, 'PUT', '/sandbox/prices', { SOL: '152.75' })).tokens);
     await until('the new price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '152.75');
     return { pid: again.pid, before, after: await page.locator('.order-row').count() };
+  },
+
+  /** Chromium itself ends, as one that has no memory left. */
+  async dies(page) {
+    const session = await page.context().browser().newBrowserCDPSession();
+    await session.send('Browser.crash');
+    await page.waitForTimeout(CALL_MS_MAX);
   },
 
   async scrolls(page) {
@@ -975,8 +981,11 @@ const scenarios = {
     await until('paused', async () => page.clock.pauseAt(await page.evaluate((ms) => Date.now() + ms, ahead *= 2)).then(() => true, () => false));
     const held = [];
     await page.route('**/sandbox', (route) => { held.push(route); });
-    await page.clock.runFor(15_000);
-    await until('it looks', () => held.length > 0);
+    // In small steps: it looks once in 15 seconds, gives up 10 later, and would have begun anew by the end of one large step.
+    await until('it looks', async () => {
+      if (!held.length) await page.clock.runFor(250);
+      return held.length > 0;
+    });
     const lost = page.getByText('not connected', { exact: true });
     for (let steps = 0; steps < 60 && !(await lost.isVisible()); steps += 1) await page.clock.runFor(250);
     await lost.waitFor();
@@ -1197,33 +1206,27 @@ const scenarios = {
   },
 };
 
-async function answers({ page: url, call, given }) {
+// A reset refuses what was asked just before it.
+const REFUSALS = { teaches: 'status of (404|503)', answersCross: 'status of (404|503)', outlivesAReset: 'status of 503', seeks: 'status of 40', racesAFailure: 'status of 400', racesARetry: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 40[14]', triesOut: 'status of 40' };
+
+async function asks(context, { page: url, call, given }) {
   const base = new URL(url).origin;
-  const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, colorScheme: 'dark', locale: 'en-US', permissions: ['clipboard-read', 'clipboard-write'] });
-  try {
-    const page = await context.newPage();
-    const sent = [];
-    const complaints = [];
-    page.on('request', (request) => sent.push({ method: request.method(), url: request.url(), headers: request.headers() }));
-    page.on('console', (line) => complaints.push(`${line.type()}: ${line.text()} (${line.location().url})`));
-    page.on('pageerror', (problem) => complaints.push(problem.message));
-    await page.goto(url, { timeout: CALL_MS_MAX });
-    if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) {
-      await page.getByText('live', { exact: true }).waitFor();
-      await page.locator('.side-body > *').first().waitFor(); // All is loaded.
-    }
-    const value = await scenarios[call](page, base, ...given);
-    // A reset refuses what was asked just before it.
-    const refusals = { teaches: 'status of (404|503)', answersCross: 'status of (404|503)', outlivesAReset: 'status of 503', seeks: 'status of 40', racesAFailure: 'status of 400', racesARetry: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 40[14]', triesOut: 'status of 40' };
-    const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && new RegExp(refusals[call]).test(each)));
-    must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
-    return { value, sent };
-  } catch (problem) {
-    return { error: problem.message };
-  } finally {
-    await context.close();
+  const page = await context.newPage();
+  const sent = [];
+  const complaints = [];
+  page.on('request', (request) => sent.push({ method: request.method(), url: request.url(), headers: request.headers() }));
+  page.on('console', (line) => complaints.push(`${line.type()}: ${line.text()} (${line.location().url})`));
+  page.on('pageerror', (problem) => complaints.push(problem.message));
+  await page.goto(url, { timeout: CALL_MS_MAX });
+  if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) {
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.locator('.side-body > *').first().waitFor(); // All is loaded.
   }
+  const value = await scenarios[call](page, base, ...given);
+  const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(REFUSALS[call] && new RegExp(REFUSALS[call]).test(each)));
+  must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
+  return { value, sent };
 }
 
-for await (const line of createInterface({ input: process.stdin })) says(await answers(JSON.parse(line)));
-await browser.close();
+const launches = () => playwright.launch({ executablePath, env: { ...process.env, FONTCONFIG_FILE: configuration } });
+await serves(launches, asks, { viewport: { width: 1400, height: 900 }, colorScheme: 'dark', locale: 'en-US', permissions: ['clipboard-read', 'clipboard-write'] });

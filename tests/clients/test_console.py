@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from solders.keypair import Keypair
 
-from tests.clients.browser import Browser, CannotRun, running_browser
+from tests.clients.browser import Browser, Browsers, CannotRun, running_browsers
 from tests.clients.node import CLIENTS
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.dca_trader import DcaTrader, dca
@@ -35,15 +35,20 @@ LONG_NAME = "A TOKEN OF A LONG NAME"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         pytest.skip("the npm package's Chromium is for Linux on x86-64")
     directory = tmp_path_factory.mktemp("browser")
     try:
-        with running_browser(directory, CLIENTS / "console.mjs") as browser:
-            yield browser
+        with running_browsers(directory, CLIENTS / "console.mjs") as browsers:
+            yield browsers
     except CannotRun as why:
         pytest.skip(f"Chromium does not run on this machine: {why}")
+
+
+@pytest.fixture
+def browser(browsers: Browsers) -> Browser:
+    return browsers.current()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +80,19 @@ def legs_of(venue: Venue, order: str) -> list[str]:
 def last_of(venue: Venue, order: str) -> tuple[str, str]:
     entry = venue.ask("GET", f"/sandbox/orders/{order}").ok()["timeline"][-1]
     return entry["event"], entry["reason"]
+
+
+def test_a_browser_that_has_died_is_followed_by_another(browsers: Browsers, empty: Venue) -> None:
+    """Chromium alone, and then its driver with it: the test that it dies in fails, and no other one."""
+    with pytest.raises(AssertionError):
+        does(browsers.current(), empty, "dies")
+    assert does(browsers.current(), empty, "hides", SOL.mint) == 1
+    gone = browsers.current()
+    gone.process.kill()
+    with pytest.raises(AssertionError, match="the browser is gone"):
+        does(gone, empty, "hides", SOL.mint)
+    empty.resets()
+    assert does(browsers.current(), empty, "hides", SOL.mint) == 1
 
 
 def test_an_empty_venue_teaches(browser: Browser, empty: Venue) -> None:
