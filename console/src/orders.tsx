@@ -9,6 +9,7 @@ import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
 import { why } from './why';
+import { isPhone } from './width';
 import { Teach } from './teach';
 
 const filter = signal<'resting' | 'all'>('resting');
@@ -109,7 +110,7 @@ export function Orders() {
           onKeyDown={(event) => { if (event.key === 'Enter' && text && !rows.length) void seekIt(); }} />
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
-      <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
+      <Virtual rows={rows} height={isPhone.value ? 52 : 34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
         empty={!loaded.value ? <NotLoaded /> : all === 0 && !text ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <None text={text} of={`${all}${moreOrders.value ? '+' : ''}`} narrowed={narrowed} />} />
     </section>
   );

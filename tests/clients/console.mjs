@@ -644,12 +644,17 @@ const scenarios = {
     }).map((each) => each.textContent));
     await page.locator('.orders').evaluate((list) => list.scrollIntoView({ block: 'end' }));
     const before = await page.evaluate(() => scrollY);
+    const listed = (await row(page, id).innerText()).split('\n');
+    const cut = await row(page, id).evaluate((whole) => [...whole.children].filter((each) => {
+      const [inner, outer] = [each.getBoundingClientRect(), whole.getBoundingClientRect()];
+      return each.scrollWidth > each.clientWidth || inner.bottom > outer.bottom || inner.right > outer.right;
+    }).map((each) => each.textContent));
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
     const shown = await page.locator('.detail h2').boundingBox();
     await page.getByRole('button', { name: 'Close the order' }).click();
     await page.locator('.detail').waitFor({ state: 'detached' });
-    return { controls, before, shown: shown.y, after: await page.evaluate(() => scrollY) };
+    return { controls, listed, cut, before, shown: shown.y, after: await page.evaluate(() => scrollY) };
   },
 
   /** Of what happens: the events whose words lie over each other, or over the next one. */

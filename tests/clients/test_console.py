@@ -422,6 +422,8 @@ def test_on_a_phone_all_controls_and_an_order_that_is_tapped_are_in_sight(
 ) -> None:
     looked = does(browser, empty, "showsBelow", owner.places(SELL))
     assert looked["controls"] == []
+    assert looked["listed"] == ["single", "SOL › USDC", "1", "≥ 160.00", "open"]
+    assert looked["cut"] == []
     assert looked["before"] > 100
     assert 0 < looked["shown"] < 300
     assert looked["after"] == looked["before"]
