@@ -142,6 +142,30 @@ const scenarios = {
     return { before, shown };
   },
 
+  /** Beyond the edge of the chart, by keys and by pointer. */
+  async leavesTheChart(page, base, id) {
+    const handle = grip(page, `${id}:0`);
+    const amended = (least) => until('amended', async () => {
+      const at = Number((await orderOf(base, id)).legs[0].triggerPriceUsd);
+      return at >= least && at;
+    });
+    await handle.focus();
+    for (let steps = 0; steps < 12; steps++) {
+      await page.keyboard.press('Shift+ArrowUp');
+      await painted(page);
+    }
+    must((await handle.getAttribute('aria-valuenow')) === '172', 'each key moved it');
+    await page.keyboard.press('Enter');
+    const byKeys = await amended(172);
+    await handle.hover({ position: { x: 20, y: 10 } });
+    const box = await handle.boundingBox();
+    await page.mouse.down();
+    await page.mouse.move(box.x + 20, 2, { steps: 8 });
+    await until('it follows the pointer', async () => Number(await handle.getAttribute('aria-valuenow')) > 173);
+    await page.mouse.up();
+    return [byKeys, await amended(173)];
+  },
+
   async escapes(page, base, id) {
     const handle = grip(page, `${id}:0`);
     const before = await handle.getAttribute('aria-valuenow');

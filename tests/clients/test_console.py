@@ -119,6 +119,13 @@ def test_a_line_that_is_let_go_of_goes_back(browser: Browser, empty: Venue, owne
     assert legs_of(empty, order) == ["160"]
 
 
+def test_a_line_is_moved_beyond_the_edge_of_the_chart(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(SELL)
+    by_keys, by_pointer = does(browser, empty, "leavesTheChart", order)
+    assert by_keys == 172
+    assert legs_of(empty, order) == [str(by_pointer).removesuffix(".0")]
+
+
 def test_by_keyboard_alone(browser: Browser, empty: Venue, owner: Trader) -> None:
     order = owner.places(SELL)
     done = does(browser, empty, "keys", order)
