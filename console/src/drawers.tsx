@@ -3,7 +3,7 @@ import { computed, effect, signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ask, isVenue } from './api';
 import { inOrder, queue } from './asking';
-import { useDraft } from './draft';
+import { useAsked, useDraft } from './draft';
 import { amount, clock, date, dollars, plain, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
@@ -46,19 +46,23 @@ export function setPrice(of: string, text: string): Promise<boolean> {
   return change('Price not set', 'PUT', '/sandbox/prices', { [of]: text });
 }
 
-let sending = false;
+let sending: Promise<void> | null = null;
 let next: [string, string] | null = null;
-/** While a slider moves, the newest price goes out as fast as the venue answers, and no faster. */
-async function slide(of: string, text: string): Promise<void> {
-  next = [of, text];
-  if (sending) return;
-  sending = true;
+
+async function sendNewest(): Promise<void> {
   while (next) {
     const [to, value] = next;
     next = null;
     await setPrice(to, value);
   }
-  sending = false;
+  sending = null;
+}
+
+/** While a slider moves, the newest price goes out as fast as the venue answers, and no faster. */
+function slide(of: string, text: string): Promise<void> {
+  next = [of, text];
+  sending ??= sendNewest();
+  return sending;
 }
 
 const nudges = queue();
@@ -69,6 +73,7 @@ function PriceRow({ each }: { each: Token }) {
   const [base, setBase] = useState<number | null>(null);
   const at = Number(each.price ?? 0);
   const middle = base ?? at;
+  const [slid, slides] = useAsked(at, (to) => slide(each.mint, rounded(to)));
   /** Of clicks that come faster than answers, each goes on from the one before. */
   const nudge = async (percent: number) => {
     const to = rounded((nudged.current ?? at) * (1 + percent / 100));
@@ -83,8 +88,8 @@ function PriceRow({ each }: { each: Token }) {
         <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={typed.text ?? (each.price ? plain(each.price).replace(/\.?0+$/, '') : '')} onInput={(event) => typed.type(event.currentTarget.value)} />
         {[-5, -1, 1, 5].map((percent) => <button type="button" class="small num" aria-label={`${each.symbol} ${percent} percent`} onClick={() => nudge(percent)}>{percent > 0 ? '+' : '−'}{Math.abs(percent)}</button>)}
       </form>
-      <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={at}
-        onPointerDown={() => setBase(at)} onPointerUp={() => setBase(null)} onInput={(event) => { slide(each.mint, rounded(Number(event.currentTarget.value))); }} />
+      <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={slid}
+        onPointerDown={() => setBase(at)} onPointerUp={() => setBase(null)} onPointerCancel={() => setBase(null)} onInput={(event) => { slides(Number(event.currentTarget.value)); }} />
     </li>
   );
 }
@@ -167,6 +172,20 @@ function FaultCount({ name, left, send }: { name: keyof Faults; left: number; se
   );
 }
 
+function FaultBox({ id, role, on, send }: { id?: string; role?: 'switch'; on: boolean; send: (on: boolean) => Promise<unknown> }) {
+  const [shown, asks] = useAsked(on, send);
+  return <input id={id} role={role} type="checkbox" checked={shown} onChange={(event) => asks(event.currentTarget.checked)} />;
+}
+
+function CrashChoice({ at, send }: { at: string; send: (point: string) => Promise<unknown> }) {
+  const [shown, asks] = useAsked(at, send);
+  return (
+    <select id="fault-crash" value={shown} onChange={(event) => asks(event.currentTarget.value)}>
+      {['', 'before-commit', 'after-commit', 'before-send', 'after-send'].map((point) => <option value={point}>{point || 'never'}</option>)}
+    </select>
+  );
+}
+
 function strictWith(name: string, on: boolean): (now: Faults) => Partial<Faults> {
   return ({ strict }) => {
     const rest = (strict || []).filter((each) => each !== name);
@@ -194,9 +213,6 @@ function FaultsPanel() {
     if (done) armed.value = { ...armed.value, ...Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'number')) };
     return done;
   };
-  /** A field whose fault was refused shows again what is so. */
-  const ticks = async (field: HTMLInputElement, body: Parameters<typeof set>[0], was: boolean) => { if (!await set(body)) field.checked = was; };
-  const takes = async (field: HTMLSelectElement, body: Partial<Faults>, was: string) => { if (!await set(body)) field.value = was; };
   return (
     <div class="stack">
       <ul class="plain faults">
@@ -214,20 +230,18 @@ function FaultsPanel() {
         })}
         <li class={`fault ${faults.rpcDown ? 'armed' : ''}`}>
           <label for="fault-rpc"><b>chain down</b><span class="soft">the node does not answer, until it is off again</span></label>
-          <input id="fault-rpc" type="checkbox" role="switch" checked={faults.rpcDown} onChange={(event) => ticks(event.currentTarget, { rpcDown: event.currentTarget.checked }, faults.rpcDown)} />
+          <FaultBox id="fault-rpc" role="switch" on={faults.rpcDown} send={(on) => set({ rpcDown: on })} />
         </li>
         <li class={`fault ${faults.crash ? 'armed' : ''}`}>
           <label for="fault-crash"><b>crash</b><span class="soft">the process kills itself at this point</span></label>
-          <select id="fault-crash" value={faults.crash ?? ''} onChange={(event) => takes(event.currentTarget, { crash: event.currentTarget.value || null }, faults.crash ?? '')}>
-            {['', 'before-commit', 'after-commit', 'before-send', 'after-send'].map((point) => <option value={point}>{point || 'never'}</option>)}
-          </select>
+          <CrashChoice at={faults.crash ?? ''} send={(point) => set({ crash: point || null })} />
         </li>
       </ul>
       <fieldset class="strict">
         <legend><b>strict</b> <span class="soft">as weak as the real ones</span></legend>
         <button class="small" type="button" onClick={() => set({ strict: weak.length === WEAKNESSES.length ? false : WEAKNESSES.map(([name]) => name) })}>{weak.length === WEAKNESSES.length ? 'None' : 'All'}</button>
         {WEAKNESSES.map(([name, title]) => (
-          <label key={name}><input type="checkbox" checked={weak.includes(name)} onChange={(event) => ticks(event.currentTarget, strictWith(name, event.currentTarget.checked), weak.includes(name))} /> {title}</label>
+          <label key={name}><FaultBox on={weak.includes(name)} send={(on) => set(strictWith(name, on))} /> {title}</label>
         ))}
       </fieldset>
       <div class="row">

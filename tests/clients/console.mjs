@@ -166,6 +166,37 @@ const scenarios = {
     return [byKeys, await amended(173)];
   },
 
+  /** What is chosen stays while its request is under way, whatever is told meanwhile. */
+  async choosesAhead(page, base, other) {
+    let goesOn = null;
+    await page.route(/\/sandbox\/(faults|prices)$/, async (route) => {
+      await new Promise((resolve) => { goesOn = resolve; });
+      return route.continue();
+    });
+    /** Whether it is so, once a price was told that draws the page anew. */
+    const meanwhile = async (price, isSo) => {
+      await until('it is sent', () => goesOn);
+      await ask(base, 'PUT', '/sandbox/prices', { [other]: price });
+      await page.waitForTimeout(300);
+      const found = await isSo();
+      goesOn();
+      goesOn = null;
+      return found;
+    };
+    const box = (await drawer(page, 'faults')).getByLabel('chain down');
+    await box.click();
+    const ticked = await meanwhile('0.51', () => box.isChecked());
+    await until('it is down', async () => (await ask(base, 'GET', '/sandbox')).faults.rpcDown);
+    await page.locator('[data-drawer="faults"] .badge').waitFor();
+    const stays = await box.isChecked();
+    await ask(base, 'PUT', '/sandbox/faults', {});
+    await until('it is up', async () => !(await box.isChecked()));
+    const slider = (await drawer(page, 'prices')).getByRole('slider', { name: 'Move the price of SOL' });
+    const before = Number(await slider.inputValue());
+    await slider.press('ArrowRight');
+    return [ticked, stays, await meanwhile('0.52', async () => Number(await slider.inputValue()) > before)];
+  },
+
   async escapes(page, base, id) {
     const handle = grip(page, `${id}:0`);
     const before = await handle.getAttribute('aria-valuenow');
