@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { ask, isVenue } from './api';
 import { inOrder, queue } from './asking';
 import { useAsked, useDraft } from './draft';
+import { focusIfLost } from './focus';
 import { amount, clock, date, dollars, plain, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
@@ -16,21 +17,24 @@ export const TITLES: Record<string, string> = { race: 'Race a cancel', prices: '
 
 export function Drawer() {
   const name = drawer.value;
+  const opener = useRef<Element | null>(null);
   useLayoutEffect(() => { // At once: the next key may come before the page is painted.
     if (!name) return;
+    if (!document.activeElement?.closest('.drawer')) opener.current = document.activeElement;
     const keys = (event: KeyboardEvent) => {
       if (event.key === 'Escape' && !(event.target as HTMLElement).dataset['line']) close();
     };
     addEventListener('keydown', keys);
     document.querySelector<HTMLElement>('.drawer h2')?.focus();
-    return () => removeEventListener('keydown', keys);
+    return () => {
+      removeEventListener('keydown', keys);
+      if (drawer.peek()) return;
+      if (opener.current instanceof HTMLElement && document.activeElement === document.body) opener.current.focus();
+      focusIfLost(`[data-drawer="${name}"]`);
+    };
   }, [name]);
   if (!name) return null;
-  const close = () => {
-    const opener = document.querySelector<HTMLElement>(`[data-drawer="${name}"]`);
-    drawer.value = null;
-    opener?.focus();
-  };
+  const close = () => { drawer.value = null; };
   const Body = { race: RacePanel, prices: PricesPanel, clock: ClockPanel, faults: FaultsPanel, liquidity: LiquidityPanel, wallets: WalletsPanel, books: BooksPanel }[name];
   return (
     <aside class="drawer" aria-labelledby="drawer-title">

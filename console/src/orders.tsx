@@ -9,6 +9,7 @@ import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
 import { why } from './why';
+import { useFocusOfRow } from './focus';
 import { isPhone } from './width';
 import { Teach } from './teach';
 
@@ -64,7 +65,7 @@ function Row({ order }: { order: Order }) {
   const id = String(order.id);
   void tick.value;
   return (
-    <button data-row class="order-row" aria-pressed={selected.value === id} onClick={() => select(id)}>
+    <button data-row data-order={id} class="order-row" aria-pressed={selected.value === id} onClick={() => select(id)}>
       <span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span>
       <span class="pair">{pairOf(order)}</span>
       <span class="num size">{sizeOf(order)}</span>
@@ -215,6 +216,7 @@ const isGivenBack = ({ family, state }: Order) => (family === 'trigger' || famil
 export function OrderDetail() {
   const order = detail.value;
   void tick.value;
+  useFocusOfRow(order && String(order.id), 'data-order', '#tab-order');
   if (!order) {
     return selected.value ? <div class="empty"><p class="soft">Loading…</p></div> : <Happened />;
   }
@@ -226,7 +228,7 @@ export function OrderDetail() {
   return (
     <article class="detail" aria-label={`Order ${id}`}>
       <header>
-        <h2><span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span> {pairOf(order)}</h2>
+        <h2 tabIndex={-1}><span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span> {pairOf(order)}</h2>
         <State state={order.state} />
         <button class="icon" aria-label="Close the order" onClick={() => select(null)}>×</button>
       </header>

@@ -166,6 +166,39 @@ const scenarios = {
     return [byKeys, await amended(173)];
   },
 
+  /** Where the focus is, after what had it is gone. */
+  async givesFocusBack(page, base, id) {
+    const found = [];
+    const at = async (what, selector) => {
+      await painted(page);
+      if (!await page.evaluate((given) => document.activeElement.matches(given), selector)) found.push(`${what}: ${await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120))}`);
+    };
+    await row(page, id).focus();
+    for (const [key, where] of [['p', '#drawer-title'], ['p', `[data-order="${id}"]`], ['f', '#drawer-title'], ['c', '#drawer-title'], ['Escape', `[data-order="${id}"]`]]) {
+      await page.keyboard.press(key);
+      await at(key, where);
+    }
+    await page.keyboard.press('p');
+    must((await page.locator('#drawer-title').evaluate((title) => getComputedStyle(title).outlineStyle)) === 'solid', 'the focus is seen');
+    await page.locator('.drawer').getByRole('button', { name: 'Close' }).press('Enter');
+    await at('close', `[data-order="${id}"]`);
+    await page.locator('.happened [data-row]').first().press('Enter');
+    await page.locator('.timeline').waitFor();
+    await at('an event', '.detail h2');
+    await page.getByRole('button', { name: 'Close the order' }).press('Enter');
+    await at('a closed order', `[data-order="${id}"]`);
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    const asked = page.locator('.request-row').nth(1);
+    const number = await asked.getAttribute('data-request');
+    await asked.press('Enter');
+    await page.locator('.path-full').waitFor();
+    await at('a request', '.detail h2');
+    await page.keyboard.press('Escape');
+    await at('a closed request', `[data-request="${number}"]`);
+    await page.getByRole('button', { name: /^Clock \d\d:/ }).waitFor();
+    return found;
+  },
+
   /** What is chosen stays while its request is under way, whatever is told meanwhile. */
   async choosesAhead(page, base, other) {
     let goesOn = null;

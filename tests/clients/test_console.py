@@ -126,6 +126,10 @@ def test_a_line_is_moved_beyond_the_edge_of_the_chart(browser: Browser, empty: V
     assert legs_of(empty, order) == [str(by_pointer).removesuffix(".0")]
 
 
+def test_what_is_closed_gives_the_focus_back(browser: Browser, empty: Venue, owner: Trader) -> None:
+    assert does(browser, empty, "givesFocusBack", owner.places(SELL)) == []
+
+
 def test_what_is_chosen_before_the_answer_is_kept(browser: Browser, empty: Venue) -> None:
     assert does(browser, empty, "choosesAhead", JUP.mint) == [True, True, True]
 
