@@ -169,9 +169,10 @@ function without(faults: Faults): Partial<Faults> {
 
 function FaultCount({ name, left, send }: { name: keyof Faults; left: number; send: (body: Partial<Faults>) => Promise<unknown> }) {
   const typed = useDraft();
-  const set = async (text: string) => { await send({ [name]: Number(text) }); typed.sent(text); };
+  const [shown, asks] = useAsked(String(left), (text) => send({ [name]: Number(text) }));
+  const set = async (text: string) => { await asks(text); typed.sent(text); };
   return (
-    <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={typed.text ?? left} onInput={(event) => typed.type(event.currentTarget.value)}
+    <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={typed.text ?? shown} onInput={(event) => typed.type(event.currentTarget.value)}
       onChange={(event) => set(event.currentTarget.value)} onBlur={typed.drop} />
   );
 }
