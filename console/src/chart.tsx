@@ -170,6 +170,7 @@ export function Chart() {
       layout: { attributionLogo: false },
       rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.08 } },
       timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 44, barSpacing: 3, minBarSpacing: 0.2 },
+      handleScroll: { vertTouchDrag: false }, // It scrolls the page, of which the chart is a third on a phone.
       handleScale: { axisPressedMouseMove: true },
       localization: { locale: 'en-US', timeFormatter: (time: Time) => new Date(Number(time) * 1000).toISOString().slice(11, 19) },
     });

@@ -747,6 +747,14 @@ const scenarios = {
     await page.getByRole('button', { name: 'Close the order' }).click();
     await page.locator('.detail').waitFor({ state: 'detached' });
     const after = await page.evaluate(() => scrollY);
+    await page.evaluate(() => scrollTo(0, 0));
+    const chart = await page.locator('.chart').boundingBox();
+    const session = await page.context().newCDPSession(page);
+    const touches = (type, y) => session.send('Input.dispatchTouchEvent', { type, touchPoints: y === null ? [] : [{ x: chart.x + 60, y }] });
+    await touches('touchStart', chart.y + 220);
+    for (let y = chart.y + 210; y > chart.y + 20; y -= 10) await touches('touchMove', y);
+    await touches('touchEnd', null);
+    await until('the page scrolls by a finger on the chart', () => page.evaluate(() => scrollY > 50));
     return { controls, listed, cut, before, shown: shown.y, after };
   },
 
