@@ -286,7 +286,7 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
       <b class="sym" title={each.symbol}>{each.symbol}</b>
       <label class="field">at most<input class="num" placeholder="any" inputMode="decimal" aria-label={`${each.symbol} that one fill takes at most`} value={most.text ?? known} onInput={(event) => most.type(event.currentTarget.value)} /></label>
       <label class="field">impact, bps<input class="num" inputMode="numeric" aria-label={`Impact on ${each.symbol} in basis points`} value={impact.text ?? there?.impactBps ?? 0} onInput={(event) => impact.type(event.currentTarget.value)} /></label>
-      <button class="small">Set</button>
+      <button class="small" aria-label={`Set the liquidity of ${each.symbol}`}>Set</button>
     </form></li>
   );
 }
@@ -360,7 +360,7 @@ function Side({ levels, of, most }: { levels: Level[]; of: 'ask' | 'bid'; most: 
     <>{(of === 'ask' ? [...levels].reverse() : levels).map((level) => (
       <li class={`level ${of}`}>
         <span class="depth" style={{ width: `${(Number(level.volume) / most) * 100}%` }} aria-hidden="true" />
-        <span class="num">{dollars(level.price)}</span><span class="num">{level.volume}</span><span class="num soft">{level.orders}</span>
+        <span class="num">{dollars(level.price)}</span><span class="num">{level.volume}</span><span class="num soft">{level.orders}</span><span class="unseen">{of}</span>
       </li>
     ))}</>
   );
@@ -394,7 +394,7 @@ function BooksPanel() {
       {!quotes && <p class="soft">There are no orders in {book.market.toUpperCase()}.</p>}
       <h3>Trades</h3>
       {book.trades.length === 0 && <p class="soft">None.</p>}
-      <ul class="plain book trades">{book.trades.map((trade) => <li key={trade.id} class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time></li>)}</ul>
+      <ul class="plain book trades">{book.trades.map((trade) => <li key={trade.id} class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time><span class="unseen">{trade.taker}</span></li>)}</ul>
     </div>
   );
 }

@@ -179,7 +179,7 @@ function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boole
       <span>{leg.role === 'trigger' && order.orderType !== 'otoco' ? (trails ? 'trails' : 'triggers') : ROLE[leg.role]} {signOf(leg)}</span>
       {isVenue ? <b class="num">{dollars(leg.triggerPriceUsd)}</b> : <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => typed.type(event.currentTarget.value)} />}
       {trails && <span class="soft num">bps behind {dollars(leg.watermarkUsd)}: {dollars(leg.triggerPriceUsd)}</span>}
-      {!fixed && text !== null && text !== current && <button class="primary small">Amend</button>}
+      {!fixed && text !== null && text !== current && <button class="primary small" aria-label={`Amend ${name}`}>Amend</button>}
       {!armed && <span class="soft">waits for its entry</span>}
     </form>
   );

@@ -112,9 +112,16 @@ async function violations(page, where, within = 'html') {
   return found.violations.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
 }
 
+/** Names that more than one control of this part of the page has: heard alone, they do not say of what they are. */
+async function twins(page, part) {
+  const names = await page.locator(`${part} :is(button, input, select, textarea)`).evaluateAll((all) => all.map((each) => each.getAttribute('aria-label') ?? (each.labels?.[0] ?? each).textContent.trim()));
+  return names.filter((name, number) => names.indexOf(name) < number).map((name) => `${part}: more than one '${name}'`);
+}
+
 const scenarios = {
   /** An empty venue teaches; one button places an order of each kind. */
   async teaches(page, base) {
+    must((await twins(page, 'main')).length === 0, 'each control of an empty venue has a name of its own');
     await page.getByRole('button', { name: 'Place four orders' }).click();
     await until('four orders', async () => (await page.locator('.order-row').count()) === 4);
     await page.locator('.timeline').waitFor(); // The first one is shown when all are placed.
@@ -284,6 +291,7 @@ const scenarios = {
     await page.locator('.why-not').getByText('triggers at').waitFor();
     const why = await page.locator('.why-not').textContent();
     await page.locator('.leg input').fill('155');
+    await page.getByRole('button', { name: 'Amend entry, price in dollars' }).waitFor();
     await page.locator('.leg').getByRole('button', { name: 'Amend' }).click();
     await page.locator('.timeline').getByText('order amended').waitFor();
     await page.evaluate(() => navigator.clipboard.writeText(''));
@@ -843,7 +851,7 @@ const scenarios = {
     };
     await row(page, id).click();
     const shown = [
-      await ahead(page.getByLabel('Take profit, price in dollars'), '170', '171'),
+      await ahead(page.getByRole('textbox', { name: 'Take profit, price in dollars' }), '170', '171'),
       await ahead(page.locator('.ticker .price'), '151', '152'),
     ];
     let open = await drawer(page, 'prices');
@@ -1301,7 +1309,8 @@ const scenarios = {
     for (const name of ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books']) {
       await page.locator(`[data-drawer="${name}"]`).click();
       await page.locator('.drawer h2').waitFor();
-      found.push(...await violations(page, name, name === 'race' ? 'html' : '.drawer'));
+      await page.locator('.drawer').getByText('Loading…').waitFor({ state: 'detached' });
+      found.push(...await violations(page, name, name === 'race' ? 'html' : '.drawer'), ...await twins(page, '.drawer'));
       await page.keyboard.press('Escape');
     }
     await page.getByRole('tab', { name: /Requests/ }).click();
