@@ -29,8 +29,8 @@ function Head() {
       <Ticker />
       <nav aria-label="Controls">
         {DRAWERS.map((name) => (
-          <button data-drawer={name} class={name === 'race' ? 'race' : ''} aria-expanded={drawer.value === name} onClick={() => { drawer.value = drawer.value === name ? null : name; }}>
-            {name === 'clock' && state ? <span class="num">{clock(now())}{state.clock?.mode === 'frozen' && <em>frozen</em>}</span> : name === 'wallets' ? 'Wallets' : TITLES[name]}
+          <button data-drawer={name} title={name === 'clock' ? TITLES[name] : undefined} class={name === 'race' ? 'race' : ''} aria-expanded={drawer.value === name} onClick={() => { drawer.value = drawer.value === name ? null : name; }}>
+            {name === 'clock' && state ? <span class="num"><span class="unseen">{TITLES[name]} </span>{clock(now())}{state.clock?.mode === 'frozen' && <em>frozen</em>}</span> : name === 'wallets' ? 'Wallets' : TITLES[name]}
             {name === 'faults' && armed > 0 && <span class="badge">{armed}</span>}
           </button>
         ))}

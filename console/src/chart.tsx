@@ -54,9 +54,12 @@ function layOut(): void {
   const near: Placed[] = [];
   const count = { above: 0, below: 0, crowded: 0 };
   const watermarks: { key: string; from: number; to: number }[] = [];
+  const active = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['line'] : undefined;
   for (const line of lines.peek()) {
     const value = moved?.key === line.key ? moved.price : line.price;
-    const y = known.priceToCoordinate(value);
+    const exact = known.priceToCoordinate(value);
+    const isHeld = line.key === moved?.key || line.key === active; // It stays at the edge: a handle that went would let go of it.
+    const y = isHeld && exact !== null ? Math.min(Math.max(exact, 8), height - 8) : exact;
     if (y === null || y < 8 || y > height - 8) {
       if (at > 0) count[value > at ? 'above' : 'below'] += 1;
       continue;
@@ -67,7 +70,6 @@ function layOut(): void {
       if (from !== null) watermarks.push({ key: line.key, from, to: y });
     }
   }
-  const active = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['line'] : undefined;
   const keep = (line: Placed): boolean => line.key === active || line.key === moved?.key || String(line.order.id) === selected.peek();
   const most = Math.min(HANDLES_MAX, Math.max(4, Math.floor((height - CHIP_PX) / CHIP_PX)));
   const handled = near.filter((line, index) => index < most || keep(line)).sort((a, b) => a.y - b.y);
@@ -168,6 +170,7 @@ export function Chart() {
       layout: { attributionLogo: false },
       rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.08 } },
       timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 44, barSpacing: 3, minBarSpacing: 0.2 },
+      handleScroll: { vertTouchDrag: false }, // It scrolls the page, of which the chart is a third on a phone.
       handleScale: { axisPressedMouseMove: true },
       localization: { locale: 'en-US', timeFormatter: (time: Time) => new Date(Number(time) * 1000).toISOString().slice(11, 19) },
     });

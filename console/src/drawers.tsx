@@ -3,7 +3,8 @@ import { computed, effect, signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ask, isVenue } from './api';
 import { inOrder, queue } from './asking';
-import { useDraft } from './draft';
+import { useAsked, useDraft } from './draft';
+import { focusIfLost } from './focus';
 import { amount, clock, date, dollars, plain, rounded, short, units } from './format';
 import { copy } from './orders';
 import { PlaybackPanel } from './playback';
@@ -16,21 +17,24 @@ export const TITLES: Record<string, string> = { race: 'Race a cancel', prices: '
 
 export function Drawer() {
   const name = drawer.value;
+  const opener = useRef<Element | null>(null);
   useLayoutEffect(() => { // At once: the next key may come before the page is painted.
     if (!name) return;
+    if (!document.activeElement?.closest('.drawer')) opener.current = document.activeElement;
     const keys = (event: KeyboardEvent) => {
       if (event.key === 'Escape' && !(event.target as HTMLElement).dataset['line']) close();
     };
     addEventListener('keydown', keys);
     document.querySelector<HTMLElement>('.drawer h2')?.focus();
-    return () => removeEventListener('keydown', keys);
+    return () => {
+      removeEventListener('keydown', keys);
+      if (drawer.peek()) return;
+      if (opener.current instanceof HTMLElement && document.activeElement === document.body) opener.current.focus();
+      focusIfLost(`[data-drawer="${name}"]`);
+    };
   }, [name]);
   if (!name) return null;
-  const close = () => {
-    const opener = document.querySelector<HTMLElement>(`[data-drawer="${name}"]`);
-    drawer.value = null;
-    opener?.focus();
-  };
+  const close = () => { drawer.value = null; };
   const Body = { race: RacePanel, prices: PricesPanel, clock: ClockPanel, faults: FaultsPanel, liquidity: LiquidityPanel, wallets: WalletsPanel, books: BooksPanel }[name];
   return (
     <aside class="drawer" aria-labelledby="drawer-title">
@@ -46,19 +50,23 @@ export function setPrice(of: string, text: string): Promise<boolean> {
   return change('Price not set', 'PUT', '/sandbox/prices', { [of]: text });
 }
 
-let sending = false;
+let sending: Promise<void> | null = null;
 let next: [string, string] | null = null;
-/** While a slider moves, the newest price goes out as fast as the venue answers, and no faster. */
-async function slide(of: string, text: string): Promise<void> {
-  next = [of, text];
-  if (sending) return;
-  sending = true;
+
+async function sendNewest(): Promise<void> {
   while (next) {
     const [to, value] = next;
     next = null;
     await setPrice(to, value);
   }
-  sending = false;
+  sending = null;
+}
+
+/** While a slider moves, the newest price goes out as fast as the venue answers, and no faster. */
+function slide(of: string, text: string): Promise<void> {
+  next = [of, text];
+  sending ??= sendNewest();
+  return sending;
 }
 
 const nudges = queue();
@@ -69,6 +77,7 @@ function PriceRow({ each }: { each: Token }) {
   const [base, setBase] = useState<number | null>(null);
   const at = Number(each.price ?? 0);
   const middle = base ?? at;
+  const [slid, slides] = useAsked(at, (to) => slide(each.mint, rounded(to)));
   /** Of clicks that come faster than answers, each goes on from the one before. */
   const nudge = async (percent: number) => {
     const to = rounded((nudged.current ?? at) * (1 + percent / 100));
@@ -83,8 +92,8 @@ function PriceRow({ each }: { each: Token }) {
         <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={typed.text ?? (each.price ? plain(each.price).replace(/\.?0+$/, '') : '')} onInput={(event) => typed.type(event.currentTarget.value)} />
         {[-5, -1, 1, 5].map((percent) => <button type="button" class="small num" aria-label={`${each.symbol} ${percent} percent`} onClick={() => nudge(percent)}>{percent > 0 ? '+' : '−'}{Math.abs(percent)}</button>)}
       </form>
-      <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={at}
-        onPointerDown={() => setBase(at)} onPointerUp={() => setBase(null)} onInput={(event) => { slide(each.mint, rounded(Number(event.currentTarget.value))); }} />
+      <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={slid}
+        onPointerDown={() => setBase(at)} onPointerUp={() => setBase(null)} onPointerCancel={() => setBase(null)} onInput={(event) => { slides(Number(event.currentTarget.value)); }} />
     </li>
   );
 }
@@ -160,10 +169,25 @@ function without(faults: Faults): Partial<Faults> {
 
 function FaultCount({ name, left, send }: { name: keyof Faults; left: number; send: (body: Partial<Faults>) => Promise<unknown> }) {
   const typed = useDraft();
-  const set = async (text: string) => { await send({ [name]: Number(text) }); typed.sent(text); };
+  const [shown, asks] = useAsked(String(left), (text) => send({ [name]: Number(text) }));
+  const set = async (text: string) => { await asks(text); typed.sent(text); };
   return (
-    <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={typed.text ?? left} onInput={(event) => typed.type(event.currentTarget.value)}
+    <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={typed.text ?? shown} onInput={(event) => typed.type(event.currentTarget.value)}
       onChange={(event) => set(event.currentTarget.value)} onBlur={typed.drop} />
+  );
+}
+
+function FaultBox({ id, role, on, send }: { id?: string; role?: 'switch'; on: boolean; send: (on: boolean) => Promise<unknown> }) {
+  const [shown, asks] = useAsked(on, send);
+  return <input id={id} role={role} type="checkbox" checked={shown} onChange={(event) => asks(event.currentTarget.checked)} />;
+}
+
+function CrashChoice({ at, send }: { at: string; send: (point: string) => Promise<unknown> }) {
+  const [shown, asks] = useAsked(at, send);
+  return (
+    <select id="fault-crash" value={shown} onChange={(event) => asks(event.currentTarget.value)}>
+      {['', 'before-commit', 'after-commit', 'before-send', 'after-send'].map((point) => <option value={point}>{point || 'never'}</option>)}
+    </select>
   );
 }
 
@@ -194,9 +218,6 @@ function FaultsPanel() {
     if (done) armed.value = { ...armed.value, ...Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'number')) };
     return done;
   };
-  /** A field whose fault was refused shows again what is so. */
-  const ticks = async (field: HTMLInputElement, body: Parameters<typeof set>[0], was: boolean) => { if (!await set(body)) field.checked = was; };
-  const takes = async (field: HTMLSelectElement, body: Partial<Faults>, was: string) => { if (!await set(body)) field.value = was; };
   return (
     <div class="stack">
       <ul class="plain faults">
@@ -214,20 +235,18 @@ function FaultsPanel() {
         })}
         <li class={`fault ${faults.rpcDown ? 'armed' : ''}`}>
           <label for="fault-rpc"><b>chain down</b><span class="soft">the node does not answer, until it is off again</span></label>
-          <input id="fault-rpc" type="checkbox" role="switch" checked={faults.rpcDown} onChange={(event) => ticks(event.currentTarget, { rpcDown: event.currentTarget.checked }, faults.rpcDown)} />
+          <FaultBox id="fault-rpc" role="switch" on={faults.rpcDown} send={(on) => set({ rpcDown: on })} />
         </li>
         <li class={`fault ${faults.crash ? 'armed' : ''}`}>
           <label for="fault-crash"><b>crash</b><span class="soft">the process kills itself at this point</span></label>
-          <select id="fault-crash" value={faults.crash ?? ''} onChange={(event) => takes(event.currentTarget, { crash: event.currentTarget.value || null }, faults.crash ?? '')}>
-            {['', 'before-commit', 'after-commit', 'before-send', 'after-send'].map((point) => <option value={point}>{point || 'never'}</option>)}
-          </select>
+          <CrashChoice at={faults.crash ?? ''} send={(point) => set({ crash: point || null })} />
         </li>
       </ul>
       <fieldset class="strict">
         <legend><b>strict</b> <span class="soft">as weak as the real ones</span></legend>
         <button class="small" type="button" onClick={() => set({ strict: weak.length === WEAKNESSES.length ? false : WEAKNESSES.map(([name]) => name) })}>{weak.length === WEAKNESSES.length ? 'None' : 'All'}</button>
         {WEAKNESSES.map(([name, title]) => (
-          <label key={name}><input type="checkbox" checked={weak.includes(name)} onChange={(event) => ticks(event.currentTarget, strictWith(name, event.currentTarget.checked), weak.includes(name))} /> {title}</label>
+          <label key={name}><FaultBox on={weak.includes(name)} send={(on) => set(strictWith(name, on))} /> {title}</label>
         ))}
       </fieldset>
       <div class="row">
@@ -267,7 +286,7 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
       <b class="sym" title={each.symbol}>{each.symbol}</b>
       <label class="field">at most<input class="num" placeholder="any" inputMode="decimal" aria-label={`${each.symbol} that one fill takes at most`} value={most.text ?? known} onInput={(event) => most.type(event.currentTarget.value)} /></label>
       <label class="field">impact, bps<input class="num" inputMode="numeric" aria-label={`Impact on ${each.symbol} in basis points`} value={impact.text ?? there?.impactBps ?? 0} onInput={(event) => impact.type(event.currentTarget.value)} /></label>
-      <button class="small">Set</button>
+      <button class="small" aria-label={`Set the liquidity of ${each.symbol}`}>Set</button>
     </form></li>
   );
 }
@@ -341,7 +360,7 @@ function Side({ levels, of, most }: { levels: Level[]; of: 'ask' | 'bid'; most: 
     <>{(of === 'ask' ? [...levels].reverse() : levels).map((level) => (
       <li class={`level ${of}`}>
         <span class="depth" style={{ width: `${(Number(level.volume) / most) * 100}%` }} aria-hidden="true" />
-        <span class="num">{dollars(level.price)}</span><span class="num">{level.volume}</span><span class="num soft">{level.orders}</span>
+        <span class="num">{dollars(level.price)}</span><span class="num">{level.volume}</span><span class="num soft">{level.orders}</span><span class="unseen">{of}</span>
       </li>
     ))}</>
   );
@@ -375,7 +394,7 @@ function BooksPanel() {
       {!quotes && <p class="soft">There are no orders in {book.market.toUpperCase()}.</p>}
       <h3>Trades</h3>
       {book.trades.length === 0 && <p class="soft">None.</p>}
-      <ul class="plain book trades">{book.trades.map((trade) => <li key={trade.id} class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time></li>)}</ul>
+      <ul class="plain book trades">{book.trades.map((trade) => <li key={trade.id} class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time><span class="unseen">{trade.taker}</span></li>)}</ul>
     </div>
   );
 }

@@ -9,6 +9,8 @@ import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
 import { why } from './why';
+import { useFocusOfRow } from './focus';
+import { isPhone } from './width';
 import { Teach } from './teach';
 
 const filter = signal<'resting' | 'all'>('resting');
@@ -63,7 +65,7 @@ function Row({ order }: { order: Order }) {
   const id = String(order.id);
   void tick.value;
   return (
-    <button data-row class="order-row" aria-pressed={selected.value === id} onClick={() => select(id)}>
+    <button data-row data-order={id} class="order-row" aria-pressed={selected.value === id} onClick={() => select(id)}>
       <span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span>
       <span class="pair">{pairOf(order)}</span>
       <span class="num size">{sizeOf(order)}</span>
@@ -109,7 +111,7 @@ export function Orders() {
           onKeyDown={(event) => { if (event.key === 'Enter' && text && !rows.length) void seekIt(); }} />
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
-      <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
+      <Virtual rows={rows} height={isPhone.value ? 52 : 34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
         empty={!loaded.value ? <NotLoaded /> : all === 0 && !text ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <None text={text} of={`${all}${moreOrders.value ? '+' : ''}`} narrowed={narrowed} />} />
     </section>
   );
@@ -177,7 +179,7 @@ function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boole
       <span>{leg.role === 'trigger' && order.orderType !== 'otoco' ? (trails ? 'trails' : 'triggers') : ROLE[leg.role]} {signOf(leg)}</span>
       {isVenue ? <b class="num">{dollars(leg.triggerPriceUsd)}</b> : <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => typed.type(event.currentTarget.value)} />}
       {trails && <span class="soft num">bps behind {dollars(leg.watermarkUsd)}: {dollars(leg.triggerPriceUsd)}</span>}
-      {!fixed && text !== null && text !== current && <button class="primary small">Amend</button>}
+      {!fixed && text !== null && text !== current && <button class="primary small" aria-label={`Amend ${name}`}>Amend</button>}
       {!armed && <span class="soft">waits for its entry</span>}
     </form>
   );
@@ -214,6 +216,7 @@ const isGivenBack = ({ family, state }: Order) => (family === 'trigger' || famil
 export function OrderDetail() {
   const order = detail.value;
   void tick.value;
+  useFocusOfRow(order && String(order.id), 'data-order', '#tab-order');
   if (!order) {
     return selected.value ? <div class="empty"><p class="soft">Loading…</p></div> : <Happened />;
   }
@@ -225,7 +228,7 @@ export function OrderDetail() {
   return (
     <article class="detail" aria-label={`Order ${id}`}>
       <header>
-        <h2><span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span> {pairOf(order)}</h2>
+        <h2 tabIndex={-1}><span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span> {pairOf(order)}</h2>
         <State state={order.state} />
         <button class="icon" aria-label="Close the order" onClick={() => select(null)}>×</button>
       </header>

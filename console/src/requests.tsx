@@ -2,6 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import { ask } from './api';
 import { inOrder } from './asking';
+import { useFocusOfRow } from './focus';
 import { clock, short, took, words } from './format';
 import { copy } from './orders';
 import { attempt, olderRequests, opened, orders, requests, select, selected } from './store';
@@ -23,7 +24,7 @@ function open(request: RequestSummary): void {
 
 function Row({ request }: { request: RequestSummary }) {
   return (
-    <button data-row class="request-row" aria-pressed={opened.value?.number === request.number} onClick={() => open(request)}>
+    <button data-row data-request={request.number} class="request-row" aria-pressed={opened.value?.number === request.number} onClick={() => open(request)}>
       <time class="num soft">{clock(request.at)}</time>
       <b class={`status ${grade(request)}`}>{request.cut ? 'cut' : request.status ?? '–'}</b>
       <span class="method">{request.method}</span>
@@ -34,6 +35,7 @@ function Row({ request }: { request: RequestSummary }) {
 }
 
 export function Requests() {
+  useFocusOfRow(opened.value && String(opened.value.number), 'data-request', '#tab-requests');
   if (opened.value) return <Detail request={opened.value} />;
   return (
     <section class="requests" aria-label="Requests">
@@ -53,7 +55,7 @@ function Detail({ request }: { request: RequestDetail }) {
   return (
     <article class="detail" aria-label={`Request ${request.number}`}>
       <header>
-        <h2><b class={`status ${grade(request)}`}>{request.cut ? 'cut' : request.status}</b> {request.method} <span class="soft num">#{request.number}</span></h2>
+        <h2 tabIndex={-1}><b class={`status ${grade(request)}`}>{request.cut ? 'cut' : request.status}</b> {request.method} <span class="soft num">#{request.number}</span></h2>
         <button class="icon" aria-label="Back to the requests" onClick={() => { opened.value = null; }}>×</button>
       </header>
       <p class="path-full"><code>{request.path}{request.query && `?${request.query}`}</code></p>

@@ -51,8 +51,8 @@ export function Teach() {
       <p>This venue is whole: a chain, prices, a clock, and no one in it but you. Point your bot at <code>{base}</code>, and its orders appear here.</p>
       <ol>
         <li><b>See it work.</b> A wallet in this page places four orders by the public API. <button class="primary" disabled={busy.value} onClick={placeDemo}>{busy.value ? 'Placing…' : 'Place four orders'}</button></li>
-        <li><b>Fund your own wallet,</b> then follow the <a href="/docs">API docs</a>. <button class="small" onClick={() => copy(curl, 'Command')}>Copy</button><pre tabIndex={0}>{curl}</pre></li>
-        <li><b>Or write the test first:</b> <button class="small" onClick={() => copy(TEST, 'Test')}>Copy</button><pre tabIndex={0}>{TEST}</pre></li>
+        <li><b>Fund your own wallet,</b> then follow the <a href="/docs">API docs</a>. <button class="small" aria-label="Copy the command" onClick={() => copy(curl, 'Command')}>Copy</button><pre tabIndex={0}>{curl}</pre></li>
+        <li><b>Or write the test first:</b> <button class="small" aria-label="Copy the test" onClick={() => copy(TEST, 'Test')}>Copy</button><pre tabIndex={0}>{TEST}</pre></li>
       </ol>
     </div>
   );

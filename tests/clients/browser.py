@@ -5,7 +5,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,41 +49,88 @@ class Browser:
         assert "error" not in told, told["error"]
         return Done(told["value"], told["sent"])
 
+    def ends(self) -> None:
+        _closes_input(self.process)
+        try:
+            assert self.process.wait(STOP_S) == 0
+        finally:
+            _kills(self.process)
+
+
+class Browsers:
+    """One browser at a time. The driver starts Chromium again if that has died, this one starts the driver."""
+
+    def __init__(self, directory: Path, script: Path) -> None:
+        self._directory, self._script = directory, script
+        self._last: Browser | None = None
+
+    def current(self) -> Browser:
+        """Raises `CannotRun`."""
+        if self._last is None or self._last.process.poll() is not None:
+            self._last = _started(self._directory, self._script)
+        return self._last
+
+    def ends(self) -> None:
+        if self._last is not None and self._last.process.poll() is None:
+            self._last.ends()
+
 
 @contextmanager
-def running_browser(directory: Path, script: Path = CLIENTS / "browser.mjs") -> Iterator[Browser]:
-    """It keeps its files in `directory`, and `script` drives it. Raises `CannotRun`."""
+def running_browsers(directory: Path, script: Path = CLIENTS / "browser.mjs") -> Iterator[Browsers]:
+    """They keep their files in `directory`, and `script` drives them. Raises `CannotRun`."""
+    browsers = Browsers(directory, script)
+    browsers.current()
+    try:
+        yield browsers
+    finally:
+        browsers.ends()
+
+
+def _started(directory: Path, script: Path) -> Browser:
     # Told so, the npm package unpacks the libraries too that Chromium needs and that not every machine has.
     environment = os.environ | {"TMPDIR": str(directory), "AWS_LAMBDA_JS_RUNTIME": "nodejs20.x"}
     command = [node_binary(), script]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-    ) as process:
-        try:
-            told = _told(process)
-            if "cannot" in told:
-                raise CannotRun(told["cannot"])
-            yield Browser(process, told["version"])
-            assert process.stdin is not None
-            process.stdin.close()
-            assert process.wait(STOP_S) == 0
-        finally:
-            process.kill()  # Chromium ends with the pipe to its parent.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+    told = _told(process)
+    if "cannot" in told:
+        _kills(process)
+        raise CannotRun(told["cannot"])
+    return Browser(process, told["version"])
+
+
+def _closes_input(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+
+
+def _kills(process: "subprocess.Popen[str]") -> None:
+    """Chromium ends with the pipe to its parent."""
+    process.kill()
+    _closes_input(process)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait(STOP_S)
 
 
 def _told(process: "subprocess.Popen[str]", asked: object = None) -> Any:
-    """The next line, after a line that asks for it. A process that takes too long is killed."""
+    """The next line, after a line that asks for it. A driver that takes too long, or has ended, is gone after it."""
     assert process.stdin is not None
     assert process.stdout is not None
     watchdog = threading.Timer(ANSWER_S, process.kill)
     watchdog.start()
+    line = ""
     try:
         if asked is not None:
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
         line = process.stdout.readline()
+    except BrokenPipeError:
+        pass
     finally:
         watchdog.cancel()
+    if not line:
+        _kills(process)
     assert line, f"the browser is gone, or was silent for {ANSWER_S} s"
     return json.loads(line)
 

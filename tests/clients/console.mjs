@@ -6,15 +6,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { chromium as playwright } from 'playwright-core';
-import { executablePath, unpacked } from './chromium.mjs';
+import { executablePath, says, serves, unpacked } from './chromium.mjs';
 
 const CALL_MS_MAX = 30_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const says = (line) => console.log(JSON.stringify(line));
-const { status, stdout, stderr, error } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' });
+const { status, stderr, error } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' });
 if (status !== 0) {
   says({ cannot: error?.message ?? stderr.trim() });
   process.exit(0);
@@ -27,8 +25,6 @@ writeFileSync(configuration, `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "
 ${['system-ui', 'sans-serif'].map((name) => family(name, ['Open Sans', 'DejaVu Sans'])).join('')}
 ${['ui-monospace', 'monospace'].map((name) => family(name, ['DejaVu Sans Mono', 'Liberation Mono', 'Open Sans'])).join('')}
 </fontconfig>`);
-const browser = await playwright.launch({ executablePath, env: { ...process.env, FONTCONFIG_FILE: configuration } });
-says({ version: stdout.trim() });
 
 const ask = async (base, method, path, body) => {
   const answer = await fetch(base + path, { method, headers: body && { 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
@@ -56,6 +52,7 @@ const tallSteps = async (page) => (await columnsOf(page, '--price')).filter((poi
 /** How many points of each column of the chart have this colour of the page. */
 const columnsOf = (page, colour) => page.evaluate((name) => {
   const canvas = document.querySelector('.chart-canvas td:nth-child(2) canvas');
+  if (!canvas?.width || !canvas.height) return []; // It is not drawn yet.
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
   const { data, width, height } = copy.getImageData(0, 0, canvas.width, canvas.height);
@@ -115,9 +112,16 @@ async function violations(page, where, within = 'html') {
   return found.violations.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
 }
 
+/** Names that more than one control of this part of the page has: heard alone, they do not say of what they are. */
+async function twins(page, part) {
+  const names = await page.locator(`${part} :is(button, input, select, textarea)`).evaluateAll((all) => all.map((each) => each.getAttribute('aria-label') ?? (each.labels?.[0] ?? each).textContent.trim()));
+  return names.filter((name, number) => names.indexOf(name) < number).map((name) => `${part}: more than one '${name}'`);
+}
+
 const scenarios = {
   /** An empty venue teaches; one button places an order of each kind. */
   async teaches(page, base) {
+    must((await twins(page, 'main')).length === 0, 'each control of an empty venue has a name of its own');
     await page.getByRole('button', { name: 'Place four orders' }).click();
     await until('four orders', async () => (await page.locator('.order-row').count()) === 4);
     await page.locator('.timeline').waitFor(); // The first one is shown when all are placed.
@@ -143,6 +147,98 @@ const scenarios = {
     await page.mouse.up();
     await until('amended', async () => Number((await orderOf(base, id)).legs[leg].triggerPriceUsd) === shown);
     return { before, shown };
+  },
+
+  /** Beyond the edge of the chart, by keys and by pointer. */
+  async leavesTheChart(page, base, id) {
+    const handle = grip(page, `${id}:0`);
+    const amended = (least) => until('amended', async () => {
+      const at = Number((await orderOf(base, id)).legs[0].triggerPriceUsd);
+      return at >= least && at;
+    });
+    await handle.focus();
+    for (let steps = 0; steps < 12; steps++) {
+      await page.keyboard.press('Shift+ArrowUp');
+      await painted(page);
+    }
+    must((await handle.getAttribute('aria-valuenow')) === '172', 'each key moved it');
+    await page.keyboard.press('Enter');
+    const byKeys = await amended(172);
+    await handle.hover({ position: { x: 20, y: 10 } });
+    const box = await handle.boundingBox();
+    await page.mouse.down();
+    await page.mouse.move(box.x + 20, 2, { steps: 8 });
+    await until('it follows the pointer', async () => Number(await handle.getAttribute('aria-valuenow')) > 173);
+    await page.mouse.up();
+    return [byKeys, await amended(173)];
+  },
+
+  /** Where the focus is, after what had it is gone. */
+  async givesFocusBack(page, base, id) {
+    const found = [];
+    const at = async (what, selector) => {
+      await painted(page);
+      if (!await page.evaluate((given) => document.activeElement.matches(given), selector)) found.push(`${what}: ${await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120))}`);
+    };
+    await row(page, id).focus();
+    for (const [key, where] of [['p', '#drawer-title'], ['p', `[data-order="${id}"]`], ['f', '#drawer-title'], ['c', '#drawer-title'], ['Escape', `[data-order="${id}"]`]]) {
+      await page.keyboard.press(key);
+      await at(key, where);
+    }
+    await page.keyboard.press('p');
+    must((await page.locator('#drawer-title').evaluate((title) => getComputedStyle(title).outlineStyle)) === 'solid', 'the focus is seen');
+    await page.locator('.drawer').getByRole('button', { name: 'Close' }).press('Enter');
+    await at('close', `[data-order="${id}"]`);
+    await page.locator('.happened [data-row]').first().press('Enter');
+    await page.locator('.timeline').waitFor();
+    await at('an event', '.detail h2');
+    await page.getByRole('button', { name: 'Close the order' }).press('Enter');
+    await at('a closed order', `[data-order="${id}"]`);
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    const asked = page.locator('.request-row').nth(1);
+    const number = await asked.getAttribute('data-request');
+    await asked.press('Enter');
+    await page.locator('.path-full').waitFor();
+    await at('a request', '.detail h2');
+    await page.keyboard.press('Escape');
+    await at('a closed request', `[data-request="${number}"]`);
+    await page.getByRole('button', { name: /^Clock \d\d:/ }).waitFor();
+    return found;
+  },
+
+  /** What is chosen stays while its request is under way, whatever is told meanwhile. */
+  async choosesAhead(page, base, other) {
+    let goesOn = null;
+    await page.route(/\/sandbox\/(faults|prices)$/, async (route) => {
+      await new Promise((resolve) => { goesOn = resolve; });
+      return route.continue();
+    });
+    /** Whether it is so, once a price was told that draws the page anew. */
+    const meanwhile = async (price, isSo) => {
+      await until('it is sent', () => goesOn);
+      await ask(base, 'PUT', '/sandbox/prices', { [other]: price });
+      await page.waitForTimeout(300);
+      const found = await isSo();
+      goesOn();
+      goesOn = null;
+      return found;
+    };
+    const open = await drawer(page, 'faults');
+    const swaps = open.getByLabel('fail swaps');
+    await swaps.fill('3');
+    await swaps.press('Tab');
+    const counted = await meanwhile('0.5', async () => (await swaps.inputValue()) === '3');
+    const box = open.getByLabel('chain down');
+    await box.click();
+    const ticked = await meanwhile('0.51', () => box.isChecked());
+    await until('it is down', async () => (await ask(base, 'GET', '/sandbox')).faults.rpcDown);
+    await until('the page knows it', async () => (await page.locator('[data-drawer="faults"] .badge').textContent()) === '2' && box.isChecked());
+    await ask(base, 'PUT', '/sandbox/faults', {});
+    await until('it is up', async () => !(await box.isChecked()));
+    const slider = (await drawer(page, 'prices')).getByRole('slider', { name: 'Move the price of SOL' });
+    const before = Number(await slider.inputValue());
+    await slider.press('ArrowRight');
+    return [counted, ticked, await meanwhile('0.52', async () => Number(await slider.inputValue()) > before)];
   },
 
   async escapes(page, base, id) {
@@ -195,6 +291,7 @@ const scenarios = {
     await page.locator('.why-not').getByText('triggers at').waitFor();
     const why = await page.locator('.why-not').textContent();
     await page.locator('.leg input').fill('155');
+    await page.getByRole('button', { name: 'Amend entry, price in dollars' }).waitFor();
     await page.locator('.leg').getByRole('button', { name: 'Amend' }).click();
     await page.locator('.timeline').getByText('order amended').waitFor();
     await page.evaluate(() => navigator.clipboard.writeText(''));
@@ -349,7 +446,9 @@ const scenarios = {
     });
     await page.reload();
     await until('the history', () => answered);
-    return until('steps', async () => (await tallSteps(page)) || null).catch(() => 0);
+    let steps = 0;
+    await until('all steps', async () => (steps = await tallSteps(page)) >= 20).catch(() => 0);
+    return steps;
   },
 
   /** Trades of one instant, which come while the chart shows their market. How many steps it draws of them. */
@@ -579,6 +678,13 @@ const scenarios = {
     return { pid: again.pid, before, after: await page.locator('.order-row').count() };
   },
 
+  /** Chromium itself ends, as one that has no memory left. */
+  async dies(page) {
+    const session = await page.context().browser().newBrowserCDPSession();
+    await session.send('Browser.crash');
+    await page.waitForTimeout(CALL_MS_MAX);
+  },
+
   async scrolls(page) {
     const list = page.getByRole('region', { name: 'Orders', exact: true });
     await list.waitFor();
@@ -638,12 +744,26 @@ const scenarios = {
     }).map((each) => each.textContent));
     await page.locator('.orders').evaluate((list) => list.scrollIntoView({ block: 'end' }));
     const before = await page.evaluate(() => scrollY);
+    const listed = (await row(page, id).innerText()).split('\n');
+    const cut = await row(page, id).evaluate((whole) => [...whole.children].filter((each) => {
+      const [inner, outer] = [each.getBoundingClientRect(), whole.getBoundingClientRect()];
+      return each.scrollWidth > each.clientWidth || inner.bottom > outer.bottom || inner.right > outer.right;
+    }).map((each) => each.textContent));
     await row(page, id).click();
     await page.locator('.timeline').waitFor();
     const shown = await page.locator('.detail h2').boundingBox();
     await page.getByRole('button', { name: 'Close the order' }).click();
     await page.locator('.detail').waitFor({ state: 'detached' });
-    return { controls, before, shown: shown.y, after: await page.evaluate(() => scrollY) };
+    const after = await page.evaluate(() => scrollY);
+    await page.evaluate(() => scrollTo(0, 0));
+    const chart = await page.locator('.chart').boundingBox();
+    const session = await page.context().newCDPSession(page);
+    const touches = (type, y) => session.send('Input.dispatchTouchEvent', { type, touchPoints: y === null ? [] : [{ x: chart.x + 60, y }] });
+    await touches('touchStart', chart.y + 220);
+    for (let y = chart.y + 210; y > chart.y + 20; y -= 10) await touches('touchMove', y);
+    await touches('touchEnd', null);
+    await until('the page scrolls by a finger on the chart', () => page.evaluate(() => scrollY > 50));
+    return { controls, listed, cut, before, shown: shown.y, after };
   },
 
   /** Of what happens: the events whose words lie over each other, or over the next one. */
@@ -731,7 +851,7 @@ const scenarios = {
     };
     await row(page, id).click();
     const shown = [
-      await ahead(page.getByLabel('Take profit, price in dollars'), '170', '171'),
+      await ahead(page.getByRole('textbox', { name: 'Take profit, price in dollars' }), '170', '171'),
       await ahead(page.locator('.ticker .price'), '151', '152'),
     ];
     let open = await drawer(page, 'prices');
@@ -975,8 +1095,11 @@ const scenarios = {
     await until('paused', async () => page.clock.pauseAt(await page.evaluate((ms) => Date.now() + ms, ahead *= 2)).then(() => true, () => false));
     const held = [];
     await page.route('**/sandbox', (route) => { held.push(route); });
-    await page.clock.runFor(15_000);
-    await until('it looks', () => held.length > 0);
+    // In small steps: it looks once in 15 seconds, gives up 10 later, and would have begun anew by the end of one large step.
+    await until('it looks', async () => {
+      if (!held.length) await page.clock.runFor(250);
+      return held.length > 0;
+    });
     const lost = page.getByText('not connected', { exact: true });
     for (let steps = 0; steps < 60 && !(await lost.isVisible()); steps += 1) await page.clock.runFor(250);
     await lost.waitFor();
@@ -1186,7 +1309,8 @@ const scenarios = {
     for (const name of ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books']) {
       await page.locator(`[data-drawer="${name}"]`).click();
       await page.locator('.drawer h2').waitFor();
-      found.push(...await violations(page, name, name === 'race' ? 'html' : '.drawer'));
+      await page.locator('.drawer').getByText('Loading…').waitFor({ state: 'detached' });
+      found.push(...await violations(page, name, name === 'race' ? 'html' : '.drawer'), ...await twins(page, '.drawer'));
       await page.keyboard.press('Escape');
     }
     await page.getByRole('tab', { name: /Requests/ }).click();
@@ -1197,33 +1321,27 @@ const scenarios = {
   },
 };
 
-async function answers({ page: url, call, given }) {
+// A reset refuses what was asked just before it, and a venue that has just started what it has not loaded yet.
+const REFUSALS = { teaches: 'status of (404|503)', answersCross: 'status of (404|503)', outlivesAReset: 'status of 503', seeks: 'status of 40', racesAFailure: 'status of 400', racesARetry: 'status of 400', showsAgain: 'status of', reconnects: 'net::ERR_|status of 503', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 40[14]', triesOut: 'status of 40' };
+
+async function asks(context, { page: url, call, given }) {
   const base = new URL(url).origin;
-  const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, colorScheme: 'dark', locale: 'en-US', permissions: ['clipboard-read', 'clipboard-write'] });
-  try {
-    const page = await context.newPage();
-    const sent = [];
-    const complaints = [];
-    page.on('request', (request) => sent.push({ method: request.method(), url: request.url(), headers: request.headers() }));
-    page.on('console', (line) => complaints.push(`${line.type()}: ${line.text()} (${line.location().url})`));
-    page.on('pageerror', (problem) => complaints.push(problem.message));
-    await page.goto(url, { timeout: CALL_MS_MAX });
-    if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) {
-      await page.getByText('live', { exact: true }).waitFor();
-      await page.locator('.side-body > *').first().waitFor(); // All is loaded.
-    }
-    const value = await scenarios[call](page, base, ...given);
-    // A reset refuses what was asked just before it.
-    const refusals = { teaches: 'status of (404|503)', answersCross: 'status of (404|503)', outlivesAReset: 'status of 503', seeks: 'status of 40', racesAFailure: 'status of 400', racesARetry: 'status of 400', showsAgain: 'status of', figures: 'status of 400', races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 40[14]', triesOut: 'status of 40' };
-    const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && new RegExp(refusals[call]).test(each)));
-    must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
-    return { value, sent };
-  } catch (problem) {
-    return { error: problem.message };
-  } finally {
-    await context.close();
+  const page = await context.newPage();
+  const sent = [];
+  const complaints = [];
+  page.on('request', (request) => sent.push({ method: request.method(), url: request.url(), headers: request.headers() }));
+  page.on('console', (line) => complaints.push(`${line.type()}: ${line.text()} (${line.location().url})`));
+  page.on('pageerror', (problem) => complaints.push(problem.message));
+  await page.goto(url, { timeout: CALL_MS_MAX });
+  if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) {
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.locator('.side-body > *').first().waitFor(); // All is loaded.
   }
+  const value = await scenarios[call](page, base, ...given);
+  const strange = complaints.filter((each) => !(REFUSALS[call] && new RegExp(REFUSALS[call]).test(each)));
+  must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
+  return { value, sent };
 }
 
-for await (const line of createInterface({ input: process.stdin })) says(await answers(JSON.parse(line)));
-await browser.close();
+const launches = () => playwright.launch({ executablePath, env: { ...process.env, FONTCONFIG_FILE: configuration } });
+await serves(launches, asks, { viewport: { width: 1400, height: 900 }, colorScheme: 'dark', locale: 'en-US', permissions: ['clipboard-read', 'clipboard-write'] });

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.clients.browser import running_browser
+from tests.clients.browser import running_browsers
 from tests.clients.node import CLIENTS
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.dca_trader import DcaTrader, dca
@@ -29,7 +29,8 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="countermand-pictures-") as directory:
         where = Path(directory)
-        with running_browser(where, CLIENTS / "console.mjs") as browser:
+        with running_browsers(where, CLIENTS / "console.mjs") as browsers:
+            browser = browsers.current()
             with running_venue(where / "venue", "--keeper") as venue:
                 order = scene(venue)
                 browser.calls(f"{venue.url}/", "pictures", str(IMAGES), order)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.browser import Browser, CannotRun, running_browser, served_page
+from tests.clients.browser import Browser, Browsers, CannotRun, running_browsers, served_page
 from tests.end_to_end.venue import SOL, Venue, running_venue
 
 KEY = {"x-api-key": "your-api-key"}
@@ -22,15 +22,20 @@ PRICE = {"method": "GET", "path": f"/price/v3?ids={SOL.mint}", "headers": KEY}
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         pytest.skip("the npm package's Chromium is for Linux on x86-64")
     directory = tmp_path_factory.mktemp("browser")
     try:
-        with running_browser(directory) as browser:
-            yield browser
+        with running_browsers(directory) as browsers:
+            yield browsers
     except CannotRun as why:
         pytest.skip(f"Chromium does not run on this machine: {why}")
+
+
+@pytest.fixture
+def browser(browsers: Browsers) -> Browser:
+    return browsers.current()
 
 
 @pytest.fixture(scope="module")

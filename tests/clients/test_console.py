@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from solders.keypair import Keypair
 
-from tests.clients.browser import Browser, CannotRun, running_browser
+from tests.clients.browser import Browser, Browsers, CannotRun, running_browsers
 from tests.clients.node import CLIENTS
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.dca_trader import DcaTrader, dca
@@ -35,15 +35,20 @@ LONG_NAME = "A TOKEN OF A LONG NAME"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         pytest.skip("the npm package's Chromium is for Linux on x86-64")
     directory = tmp_path_factory.mktemp("browser")
     try:
-        with running_browser(directory, CLIENTS / "console.mjs") as browser:
-            yield browser
+        with running_browsers(directory, CLIENTS / "console.mjs") as browsers:
+            yield browsers
     except CannotRun as why:
         pytest.skip(f"Chromium does not run on this machine: {why}")
+
+
+@pytest.fixture
+def browser(browsers: Browsers) -> Browser:
+    return browsers.current()
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,19 @@ def last_of(venue: Venue, order: str) -> tuple[str, str]:
     return entry["event"], entry["reason"]
 
 
+def test_a_browser_that_has_died_is_followed_by_another(browsers: Browsers, empty: Venue) -> None:
+    """Chromium alone, and then its driver with it: the test that it dies in fails, and no other one."""
+    with pytest.raises(AssertionError):
+        does(browsers.current(), empty, "dies")
+    assert does(browsers.current(), empty, "hides", SOL.mint) == 1
+    gone = browsers.current()
+    gone.process.kill()
+    with pytest.raises(AssertionError, match="the browser is gone"):
+        does(gone, empty, "hides", SOL.mint)
+    empty.resets()
+    assert does(browsers.current(), empty, "hides", SOL.mint) == 1
+
+
 def test_an_empty_venue_teaches(browser: Browser, empty: Venue) -> None:
     assert does(browser, empty, "teaches") == {
         "kinds": ["oco", "otoco", "single", "trailing"],
@@ -99,6 +117,21 @@ def test_a_line_that_is_let_go_of_goes_back(browser: Browser, empty: Venue, owne
     order = owner.places(SELL)
     assert does(browser, empty, "escapes", order) == 2
     assert legs_of(empty, order) == ["160"]
+
+
+def test_a_line_is_moved_beyond_the_edge_of_the_chart(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(SELL)
+    by_keys, by_pointer = does(browser, empty, "leavesTheChart", order)
+    assert by_keys == 172
+    assert legs_of(empty, order) == [str(by_pointer).removesuffix(".0")]
+
+
+def test_what_is_closed_gives_the_focus_back(browser: Browser, empty: Venue, owner: Trader) -> None:
+    assert does(browser, empty, "givesFocusBack", owner.places(SELL)) == []
+
+
+def test_what_is_chosen_before_the_answer_is_kept(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "choosesAhead", JUP.mint) == [True] * 3
 
 
 def test_by_keyboard_alone(browser: Browser, empty: Venue, owner: Trader) -> None:
@@ -404,6 +437,8 @@ def test_on_a_phone_all_controls_and_an_order_that_is_tapped_are_in_sight(
 ) -> None:
     looked = does(browser, empty, "showsBelow", owner.places(SELL))
     assert looked["controls"] == []
+    assert looked["listed"] == ["single", "SOL › USDC", "1", "≥ 160.00", "open"]
+    assert looked["cut"] == []
     assert looked["before"] > 100
     assert 0 < looked["shown"] < 300
     assert looked["after"] == looked["before"]
