@@ -1,5 +1,6 @@
 """A venue that is no sandbox: nothing from nothing, prices by an operator, no fill, and always a way out."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -7,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from solders.keypair import Keypair
 
+from countermand.store.embedded import running_dsn
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.told import Reader
 from tests.end_to_end.trader import Trader, single
@@ -201,6 +204,29 @@ def test_what_a_sandbox_invented_does_not_outlive_it(tmp_path: Path) -> None:
     with running_venue(tmp_path) as sandbox:
         assert sandbox.sandbox()["tokens"][0]["price"] == "150"
         assert sandbox.audit()["ok"] is True
+
+
+FULL = f"""
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END$$;
+CREATE TRIGGER full_disk BEFORE INSERT ON prices FOR EACH ROW WHEN (NEW.mint = '{JUP.mint}') EXECUTE FUNCTION refuse();
+"""
+
+
+def test_prices_are_stored_all_or_none(priced: Venue, admin: str, directory: Path) -> None:
+    """Each was stored by itself: SOL cost 160 dollars, and the answer said that nothing was changed."""
+
+    async def does(sql: str) -> None:
+        database = await asyncpg.connect(running_dsn(directory / "data"))
+        await database.execute(sql)
+        await database.close()
+
+    asyncio.run(does(FULL))
+    try:
+        assert sets_prices(priced, admin, SOL="160", JUP="0.5").status == 503
+        assert priced.ask("GET", f"/price/v3?ids={SOL.mint}").ok()[SOL.mint]["usdPrice"] == 150
+    finally:
+        asyncio.run(does("DROP TRIGGER full_disk ON prices; DROP FUNCTION refuse"))
 
 
 # --- what it shows its operator

@@ -50,6 +50,23 @@ async def test_a_reset_waits_for_all_changes_and_the_next_ones_for_it() -> None:
     await asyncio.gather(*first)
 
 
+async def test_it_is_not_idle_while_one_waits_for_its_turn() -> None:
+    """A price that waits for a snapshot is about to be set. Settling did not see it, and said that nothing was."""
+    told = Told()
+    both = [asyncio.create_task(told.reset())]
+    await a_moment()
+    assert not told.changes.is_idle()
+    both.append(asyncio.create_task(told.change("a")))
+    await a_moment()
+    told.ends["reset"].set()
+    while told.lines[-1] != "a begins":
+        assert not told.changes.is_idle()
+        await asyncio.sleep(0)
+    told.ends["a"].set()
+    await asyncio.gather(*both)
+    assert told.changes.is_idle()
+
+
 async def test_changes_go_on_side_by_side() -> None:
     told = Told()
     both = [asyncio.create_task(told.change(name)) for name in ("a", "b")]

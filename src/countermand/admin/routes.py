@@ -1,6 +1,6 @@
 """`/admin/prices`: an operator says what tokens cost, until a feed does."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -27,12 +27,12 @@ class PricesAnswer(msgspec.Struct):
 
 
 class AdminPricesResource(msgspec.Struct, frozen=True):
-    """`observe` stores a price and judges the orders by it."""
+    """`observe` stores the prices in one commit, and judges the orders by them."""
 
     authenticator: AdminAuthenticator
     tokens: TokenRegistry
     price_of: Callable[[Mint], UsdPrice | None]
-    observe: Callable[[Mint, UsdPrice], Awaitable[None]]
+    observe: Callable[[Mapping[Mint, UsdPrice]], Awaitable[None]]
 
     @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
@@ -45,8 +45,7 @@ class AdminPricesResource(msgspec.Struct, frozen=True):
         """All of them, or, if one is refused, none."""
         await self.authenticator.require(req, Scope.ADMIN)
         decline_any_query(req)
-        for mint, price in self._read(body).items():
-            await self.observe(mint, price)
+        await self.observe(self._read(body))
         return self._shown()
 
     def _read(self, body: bytes) -> dict[Mint, UsdPrice]:

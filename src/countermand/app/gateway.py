@@ -189,8 +189,8 @@ def _prices(families: Families, liquidity_usd: int) -> Resources:
 def _admin(families: Families, authenticator: AdminAuthenticator) -> Resources:
     infra = families.infrastructure
 
-    async def observe(mint: Mint, price: UsdPrice) -> None:
-        await infra.prices.set({mint: price}, at_once=False)
+    async def observe(prices: Mapping[Mint, UsdPrice]) -> None:
+        await infra.prices.set(prices, at_once=False)
 
     prices = admin_routes.AdminPricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
     yield from admin_routes.resources(prices)

@@ -1,8 +1,8 @@
 """Changes of a sandbox go on side by side; what replaces all of it, such as a reset, goes on alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from countermand.kernel.ports import Unavailable
 
@@ -12,6 +12,7 @@ class RunningChanges:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._asked = 0
         self._under_way = 0
         self._none = asyncio.Event()
         self._none.set()
@@ -23,20 +24,29 @@ class RunningChanges:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
         """Begins once nothing replaces the sandbox. Raises `Unavailable` if a half of it was replaced."""
-        async with self._turn:
-            self._refuse_halves()
-            self._under_way += 1
-            self._none.clear()
+        with self._counted():
+            async with self._turn:
+                self._refuse_halves()
+                self._under_way += 1
+                self._none.clear()
+            try:
+                yield
+            finally:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._none.set()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._asked += 1
         try:
             yield
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._none.set()
+            self._asked -= 1
 
     def is_idle(self) -> bool:
-        """No change is under way."""
-        return not self._under_way
+        """Nothing is under way, and nothing waits for its turn."""
+        return not self._asked
 
     @asynccontextmanager
     async def of_everything(self) -> AsyncIterator[None]:
@@ -60,9 +70,10 @@ class RunningChanges:
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
-        async with self._turn:
-            await self._none.wait()
-            yield
+        with self._counted():
+            async with self._turn:
+                await self._none.wait()
+                yield
 
     def half_because(self) -> str | None:
         """`cut_short`, unless the sandbox is being replaced again."""

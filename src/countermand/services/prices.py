@@ -72,8 +72,8 @@ class Prices:
     async def set(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
         """All are stored in one commit. `at_once`: they also start orders that pause after a failed fill.
 
-        Goes on to its end also when its caller has left. Raises `CommitUnknown` where the store's answer is lost twice,
-        or where an order may have been judged or not.
+        Goes on to its end also when its caller has left. Raises `Unavailable` where nothing was stored, and
+        `CommitUnknown` where that is not known, or where an order that they concern may not have been judged yet.
         """
         await asyncio.shield(self._begun(self._set(prices, at_once=at_once)))
 
@@ -85,13 +85,20 @@ class Prices:
 
     async def _set(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
         async with self._one_at_a_time:
-            try:
-                await self._store.set_prices(prices)
-            except CommitUnknown:
-                await self._store.set_prices(prices)  # To store a price twice is to store it once.
+            await self._stored(prices)
             self._newest.update(prices)
             self._changes += 1
             await self._tell(prices, at_once=at_once)
+
+    async def _stored(self, prices: Mapping[Mint, UsdPrice]) -> None:
+        """To store a price twice is to store it once."""
+        try:
+            await self._store.set_prices(prices)
+        except CommitUnknown:
+            try:
+                await self._store.set_prices(prices)
+            except Unavailable as away:
+                raise CommitUnknown(str(away)) from away  # The first time, it may have been.
 
     async def _tell_late(self, mints: Sequence[Mint]) -> None:
         async with self._one_at_a_time:
@@ -99,7 +106,10 @@ class Prices:
             await self._tell(newest, at_once=False)
 
     async def _tell(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
-        """One observer's failure is raised when all the others have been told: the price is there for them, too."""
+        """One observer's failure is raised when all the others have been told: the price is there for them, too.
+
+        For the same reason it is never `Unavailable`, which says that nothing was changed.
+        """
         failure: Unavailable | CommitUnknown | None = None
         for observer in self._observers:
             try:
@@ -107,7 +117,7 @@ class Prices:
             except (Unavailable, CommitUnknown) as problem:
                 failure = failure or problem
         if failure is not None:
-            raise failure
+            raise CommitUnknown(str(failure)) from failure
 
     def is_settled(self) -> bool:
         """Nothing is being set: each price that is stored has been told to all orders."""
