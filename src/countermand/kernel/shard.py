@@ -30,7 +30,7 @@ from countermand.values.refusal import CommandRefused
 
 _TICK_MS: Final = 100
 _PATIENCE_S: Final = 3
-PER_SLICE: Final = 64
+PER_SLICE: Final = 48
 """So many commands or events are one slice of what time demands, and so many events may wait for a commit before what
 concerns many orders waits for it.
 """
